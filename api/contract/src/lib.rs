@@ -1,0 +1,28 @@
+//! Resources and operations as data.
+//!
+//! A domain declares a [`Resource`]: its operations (plain async functions), links, filters and
+//! events. The [`Registry`] is the list of all of them. Every door (REST, docs, batch, later GraphQL
+//! and MCP) is a function of that list, and hands each call to the corridor (a crate of its own),
+//! which is the only one to run a [`Handler`].
+//!
+//! Read in this order: [`Resource`] (how one is declared), [`Operation`] (what a door sees),
+//! [`Registry`] (the list and its lint), [`Authenticator`], [`Limiter`] and [`Recorder`] (what the
+//! corridor asks of the outside), [`VersionChange`] (how an old answer is made of a new one).
+
+mod list;
+mod operation;
+mod ports;
+mod registry;
+mod resource;
+mod schema;
+mod version;
+
+pub use list::{FilterKind, FilterRule, ListRules, WrongValue, read_id};
+pub use operation::{Deprecation, Handler, Input, Kind, Method, Operation, Output, Reply};
+pub use ports::{
+    Authenticator, Caller, Entry, LimitState, Limiter, Plan, Policy, Principal, Recorder,
+};
+pub use registry::{Registry, Route};
+pub use resource::{Declared, Deleted, Link, Load, Resource};
+pub use schema::{Schema, Schemas, unknown};
+pub use version::{VersionChange, Versions};

@@ -1,0 +1,149 @@
+//! What a list can be filtered and sorted by, and how a filter's value is read.
+
+use bodega_kernel::{FilterValue, Op};
+use chrono::{DateTime, Utc};
+use serde_json::Value;
+use uuid::Uuid;
+
+const ID_SUFFIX: &str = "_[0-7][0-9a-hjkmnp-tv-z]{25}$";
+
+/// What a list can be filtered and sorted by.
+#[derive(Clone, Debug, Default)]
+pub struct ListRules {
+    /// The filters.
+    pub filters: Vec<FilterRule>,
+    /// The sortable fields.
+    pub sorts: Vec<&'static str>,
+}
+
+/// A field that filters.
+#[derive(Clone, Debug)]
+pub struct FilterRule {
+    /// The field.
+    pub name: &'static str,
+    /// What it holds.
+    pub kind: FilterKind,
+    /// Whether it can be empty.
+    pub nullable: bool,
+}
+
+/// What a filter's field holds.
+#[derive(Clone, Debug, PartialEq)]
+pub enum FilterKind {
+    /// Any text.
+    Text,
+    /// One of these.
+    Choice(Vec<String>),
+    /// An id with this prefix.
+    Id(String),
+    /// An instant.
+    Time,
+    /// A whole number.
+    Int,
+    /// Yes or no.
+    Bool,
+}
+
+/// The prefix of the ids that a pattern stands for.
+pub(crate) fn id_prefix(pattern: &str) -> Option<&str> {
+    pattern.strip_prefix('^')?.strip_suffix(ID_SUFFIX)
+}
+
+impl FilterKind {
+    /// From the field's schema.
+    pub(crate) fn of(schema: &Value) -> Option<Self> {
+        if let Some(options) = schema.get("enum").and_then(Value::as_array) {
+            return Some(Self::Choice(
+                options.iter().filter_map(Value::as_str).map(str::to_owned).collect(),
+            ));
+        }
+        let is = |kind: &str| match &schema["type"] {
+            Value::Array(names) => names.iter().any(|name| name == kind),
+            name => name == kind,
+        };
+        let prefix = schema["pattern"].as_str().and_then(id_prefix);
+        Some(match prefix {
+            Some(prefix) => Self::Id(prefix.to_owned()),
+            None if is("string") && schema["format"] == "date-time" => Self::Time,
+            None if is("string") => Self::Text,
+            None if is("integer") => Self::Int,
+            None if is("boolean") => Self::Bool,
+            None => return None,
+        })
+    }
+
+    /// The operators that make sense for it, by the name they have in a query string.
+    pub fn operators(&self) -> &'static [(&'static str, Op)] {
+        const EQUAL: &[(&str, Op)] = &[("ne", Op::Ne), ("in", Op::In)];
+        const ORDER: &[(&str, Op)] = &[
+            ("ne", Op::Ne),
+            ("gt", Op::Gt),
+            ("gte", Op::Gte),
+            ("lt", Op::Lt),
+            ("lte", Op::Lte),
+            ("in", Op::In),
+        ];
+        const TEXT: &[(&str, Op)] = &[
+            ("ne", Op::Ne),
+            ("in", Op::In),
+            ("contains", Op::Contains),
+            ("starts_with", Op::StartsWith),
+        ];
+        match self {
+            Self::Text => TEXT,
+            Self::Choice(_) | Self::Id(_) => EQUAL,
+            Self::Time | Self::Int => ORDER,
+            Self::Bool => &[],
+        }
+    }
+
+    /// Reads a value as it stands in a query string.
+    pub fn read(&self, raw: &str) -> Result<FilterValue, WrongValue> {
+        match self {
+            Self::Text => Some(FilterValue::Text(raw.to_owned())),
+            Self::Choice(all) if all.iter().any(|one| one == raw) => {
+                Some(FilterValue::Text(raw.to_owned()))
+            }
+            Self::Choice(_) => None,
+            Self::Id(prefix) => match raw.rsplit_once('_') {
+                Some((given, suffix)) if given != prefix && suffix.len() == 26 => {
+                    return Err(WrongValue::Prefix(prefix.clone()));
+                }
+                _ => read_id(raw).map(FilterValue::Uuid),
+            },
+            Self::Time => DateTime::parse_from_rfc3339(raw)
+                .ok()
+                .map(|time| FilterValue::Time(bodega_kernel::micros(time.with_timezone(&Utc)))),
+            Self::Int => raw.parse().ok().map(FilterValue::Int),
+            Self::Bool => raw.parse().ok().map(FilterValue::Bool),
+        }
+        .ok_or(WrongValue::Value)
+    }
+
+    /// What values look like, for an error message.
+    pub fn wanted(&self) -> String {
+        match self {
+            Self::Text => "text".to_owned(),
+            Self::Choice(all) => all.join(", "),
+            Self::Id(prefix) => format!("{prefix}_…"),
+            Self::Time => "2026-11-20T12:00:00Z".to_owned(),
+            Self::Int => "123".to_owned(),
+            Self::Bool => "true, false".to_owned(),
+        }
+    }
+}
+
+/// Why a value is none.
+#[derive(Clone, Debug)]
+pub enum WrongValue {
+    /// An id of another type; the prefix it should have.
+    Prefix(String),
+    /// Anything else.
+    Value,
+}
+
+/// The UUID in an id of any prefix.
+pub fn read_id(text: &str) -> Option<Uuid> {
+    use type_safe_id::{DynamicType, TypeSafeId};
+    text.parse::<TypeSafeId<DynamicType>>().ok().map(|id| id.uuid())
+}

@@ -1,0 +1,155 @@
+//! What the corridor asks of the outside, so that it can be swapped: a limiter in memory or in
+//! Redis, keys in a table or in a test.
+
+use std::net::IpAddr;
+use std::sync::Arc;
+
+use bodega_kernel::{Language, Result, ScopeSet, tagged};
+use chrono::{DateTime, Utc};
+use futures::future::BoxFuture;
+use uuid::Uuid;
+
+use crate::Deprecation;
+
+/// Who calls, as far as a door can tell.
+#[derive(Clone, Debug)]
+pub struct Caller {
+    /// The bearer token.
+    pub token: Option<String>,
+    /// The address.
+    pub ip: Option<IpAddr>,
+    /// The origin of a browser.
+    pub origin: Option<String>,
+    /// The program.
+    pub user_agent: Option<String>,
+    /// The call's own id, made by the door.
+    pub request_id: Uuid,
+    /// W3C Trace Context, continued or begun by the door.
+    pub traceparent: String,
+    /// The version asked for.
+    pub version: Option<String>,
+    /// The language asked for.
+    pub language: Language,
+    /// `rest`, `graphql`, `mcp`.
+    pub door: &'static str,
+    /// The path, as the caller wrote it.
+    pub path: String,
+}
+
+impl Caller {
+    /// `req_…`.
+    pub fn request_id(&self) -> String {
+        tagged("req", self.request_id)
+    }
+}
+
+/// Whoever calls, once known.
+#[derive(Clone, Debug)]
+pub struct Principal {
+    /// Whose data the call is about.
+    pub organization: Uuid,
+    /// The key.
+    pub key: Uuid,
+    /// The key's public id.
+    pub actor_id: String,
+    /// What it may do.
+    pub scopes: Arc<ScopeSet>,
+    /// How much of it.
+    pub plan: Plan,
+    /// The version of the API its answers come in.
+    pub api_version: String,
+    /// The origins a browser may use it on; any, where empty.
+    pub allowed_origins: Vec<String>,
+}
+
+/// How many calls a key may make.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Plan {
+    /// What it is called.
+    pub name: &'static str,
+    /// Calls a minute.
+    pub per_minute: u32,
+    /// Calls a day (UTC).
+    pub per_day: u32,
+}
+
+/// Tells who calls.
+pub trait Authenticator: Send + Sync {
+    /// The caller's principal, or `unauthenticated`.
+    fn authenticate<'a>(&'a self, caller: &'a Caller) -> BoxFuture<'a, Result<Arc<Principal>>>;
+}
+
+/// One limit, as it stands after a call.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Policy {
+    /// `minute` or `day`.
+    pub name: &'static str,
+    /// How much it allows.
+    pub quota: u32,
+    /// In how many seconds.
+    pub window_s: u32,
+    /// How much is left.
+    pub remaining: u32,
+    /// When it is whole again, in seconds.
+    pub reset_s: u32,
+}
+
+/// All limits, as they stand after a call.
+#[derive(Clone, Copy, Debug)]
+pub struct LimitState {
+    /// Each of them.
+    pub policies: [Policy; 2],
+    /// The one that the call would have broken, and when there is room for it again.
+    pub violated: Option<(&'static str, u32)>,
+}
+
+/// Counts calls.
+pub trait Limiter: Send + Sync {
+    /// Takes `cost` from the key's limits, all of them or none.
+    fn take<'a>(&'a self, principal: &'a Principal, cost: u32) -> BoxFuture<'a, LimitState>;
+}
+
+/// A call as it was answered, for the request log.
+#[derive(Clone, Debug)]
+pub struct Entry {
+    /// The request's id.
+    pub id: Uuid,
+    /// Whose.
+    pub organization: Uuid,
+    /// Which key.
+    pub key: Uuid,
+    /// Through which door.
+    pub door: &'static str,
+    /// Doing what.
+    pub operation: &'static str,
+    /// HTTP method.
+    pub method: &'static str,
+    /// Path without its query.
+    pub path: String,
+    /// HTTP status.
+    pub status: u16,
+    /// The problem's code.
+    pub code: Option<String>,
+    /// How long it took.
+    pub duration_us: i64,
+    /// From where.
+    pub ip: Option<IpAddr>,
+    /// With what program.
+    pub user_agent: Option<String>,
+    /// In which version.
+    pub api_version: String,
+    /// Under which idempotency key.
+    pub idempotency_key: Option<String>,
+    /// When.
+    pub created_at: DateTime<Utc>,
+    /// How many units of the limits it took.
+    pub cost: u32,
+    /// What it used that goes away: the operation or field, and the deprecation.
+    pub deprecated: Vec<(String, Deprecation)>,
+}
+
+/// Takes notes beside the calls; never waits, never fails, counts what it had to drop.
+pub trait Recorder: Send + Sync {
+    /// Notes an answered call.
+    fn record(&self, entry: Entry);
+}

@@ -1,0 +1,183 @@
+//! The list of all resources: routes, links and schemas, and the lint that keeps it whole.
+
+use std::collections::HashMap;
+
+use crate::{Declared, Kind, Link, Method, Operation, Output, Schemas};
+
+/// Every resource there is.
+pub struct Registry {
+    resources: Vec<ResourceEntry>,
+    operations: Vec<Operation>,
+    routes: HashMap<String, Vec<(Method, usize)>>,
+    schemas: Schemas,
+    faults: Vec<String>,
+}
+
+struct ResourceEntry {
+    name: &'static str,
+    about: &'static str,
+    links: Vec<Link>,
+}
+
+/// Where a path leads.
+pub enum Route<'a> {
+    /// To this operation, on the object with this id.
+    To(&'a Operation, Option<String>),
+    /// Only these methods lead anywhere from here.
+    OtherMethods(Vec<Method>),
+    /// Nowhere.
+    Nowhere,
+}
+
+impl Registry {
+    /// Puts the declared resources together and compiles what checks their bodies.
+    pub fn new(declared: impl IntoIterator<Item = Declared>) -> Self {
+        let mut registry = Self {
+            resources: Vec::new(),
+            operations: Vec::new(),
+            routes: HashMap::new(),
+            schemas: Schemas::default(),
+            faults: Vec::new(),
+        };
+        for resource in declared {
+            registry.faults.extend(resource.faults);
+            registry.schemas.0.extend(resource.schemas.0);
+            registry.operations.extend(resource.operations);
+            registry.resources.push(ResourceEntry {
+                name: resource.name,
+                about: resource.about,
+                links: resource.links,
+            });
+        }
+        for (index, operation) in registry.operations.iter().enumerate() {
+            registry
+                .routes
+                .entry(operation.path.clone())
+                .or_default()
+                .push((operation.method, index));
+            if let Some(Err(fault)) =
+                operation.input.as_ref().map(|input| input.compile(&registry.schemas))
+            {
+                registry.faults.push(fault);
+            }
+        }
+        registry
+    }
+
+    /// Every operation, in the order of the resources.
+    pub fn operations(&self) -> &[Operation] {
+        &self.operations
+    }
+
+    /// The operation of this id.
+    pub fn operation(&self, id: &str) -> Option<&Operation> {
+        self.operations.iter().find(|operation| operation.id == id)
+    }
+
+    /// Every resource, and what it is.
+    pub fn resources(&self) -> impl Iterator<Item = (&'static str, &'static str)> {
+        self.resources.iter().map(|resource| (resource.name, resource.about))
+    }
+
+    /// The links that lead away from a resource.
+    pub fn links(&self, resource: &str) -> &[Link] {
+        let found = self.resources.iter().find(|entry| entry.name == resource);
+        found.map_or(&[], |entry| &entry.links)
+    }
+
+    /// All schemas by name.
+    pub fn schemas(&self) -> &Schemas {
+        &self.schemas
+    }
+
+    /// The schema of a resource's objects.
+    pub fn view(&self, resource: &str) -> Option<&str> {
+        let reads = |operation: &&Operation| operation.resource == resource && operation.shaped;
+        self.operations.iter().find(reads).map(|operation| operation.output.schema())
+    }
+
+    /// The scope that reading a resource takes.
+    pub fn read_scope(&self, resource: &str) -> Option<&'static str> {
+        let reads = |operation: &&Operation| operation.resource == resource && operation.shaped;
+        self.operations.iter().find(reads).map(|operation| operation.scope)
+    }
+
+    /// Every scope that an operation takes, in order.
+    pub fn scopes(&self) -> Vec<&'static str> {
+        let mut scopes: Vec<_> = self.operations.iter().map(|operation| operation.scope).collect();
+        scopes.sort_unstable();
+        scopes.dedup();
+        scopes
+    }
+
+    /// Where a method and a path lead. The second part of a path under an object is the object's id.
+    pub fn route(&self, method: Option<Method>, path: &str) -> Route<'_> {
+        let mut parts: Vec<&str> = path.split('/').collect();
+        let id = match self.routes.contains_key(path) {
+            true => None,
+            false => parts.get_mut(3).map(|part| std::mem::replace(part, "{id}").to_owned()),
+        };
+        let Some(methods) = self.routes.get(&parts.join("/")) else { return Route::Nowhere };
+        let found = methods.iter().find(|(offered, _)| Some(*offered) == method);
+        match found.and_then(|(_, index)| self.operations.get(*index)) {
+            Some(operation) => Route::To(operation, id),
+            None => Route::OtherMethods(methods.iter().map(|(offered, _)| *offered).collect()),
+        }
+    }
+
+    /// What is wrong with the declarations; a test keeps this empty.
+    pub fn lint(&self) -> Vec<String> {
+        let mut faults = self.faults.clone();
+        let mut fault = |holds: bool, fault: String| {
+            if !holds {
+                faults.push(fault);
+            }
+        };
+        for operation in &self.operations {
+            let id = operation.id;
+            let same = self.operations.iter().filter(|other| other.id == id).count();
+            fault(same == 1, format!("{id}: declared {same} times"));
+            fault(
+                !operation.summary.is_empty() && operation.about.ends_with('.'),
+                format!("{id}: undocumented"),
+            );
+            let silent = operation.kind == Kind::Command && operation.emits.is_empty();
+            fault(!silent, format!("{id}: changes, but emits nothing"));
+            let foreign = operation.emits.iter().find(|event| !event.name.contains('.'));
+            fault(foreign.is_none(), format!("{id}: an event is called resource.verb_past"));
+            if matches!(operation.output, Output::Page(_)) {
+                fault(operation.list.is_some(), format!("{id}: a page without rules"));
+            }
+        }
+        for resource in &self.resources {
+            for link in &resource.links {
+                let place = format!("{}.{}", resource.name, link.name);
+                fault(self.view(link.target).is_some(), format!("{place}: leads to no resource"));
+                let key =
+                    self.view(resource.name).and_then(|view| self.schemas.field(view, link.key));
+                fault(key.is_some(), format!("{place}: {} is not a field", link.key));
+            }
+        }
+        for (name, schema) in &self.schemas.0 {
+            let properties = schema["properties"].as_object().into_iter().flatten();
+            for (field, rules) in properties {
+                let place = format!("{name}.{field}");
+                let plain = rules.get("$ref").is_none() && rules.get("oneOf").is_none();
+                fault(
+                    !plain || rules.get("description").is_some(),
+                    format!("{place}: undocumented"),
+                );
+                let bounded =
+                    ["maxLength", "enum", "const"].iter().any(|rule| rules.get(rule).is_some());
+                let text = rules["type"] == "string" || rules["type"][0] == "string";
+                fault(!text || bounded, format!("{place}: a text without a bound"));
+                let array = rules["type"] == "array" || rules["type"][0] == "array";
+                fault(
+                    !array || rules.get("maxItems").is_some(),
+                    format!("{place}: a list without a bound"),
+                );
+            }
+        }
+        faults
+    }
+}

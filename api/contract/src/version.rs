@@ -1,0 +1,144 @@
+//! Versions inside `/v1` are dates. What breaks is one [`VersionChange`] value, kept apart from the
+//! code that does the work: it turns an old request into a new one and a new answer into the old.
+
+use bodega_kernel::{FieldError, Problem, Result, problem, text};
+use serde_json::Value;
+
+/// One incompatible change.
+#[derive(Clone, Debug)]
+pub struct VersionChange {
+    /// The version that brought it.
+    pub date: &'static str,
+    /// What changed, for the changelog.
+    pub about: &'static str,
+    /// The operations it concerns.
+    pub affects: &'static [&'static str],
+    /// Turns a request body of the version before into one of this version.
+    pub request: fn(&mut Value),
+    /// Turns an answer (or event data) of this version into one of the version before.
+    pub answer: fn(&mut Value),
+}
+
+/// All versions: the first, and the changes since.
+#[derive(Clone, Debug)]
+pub struct Versions {
+    first: &'static str,
+    changes: Vec<VersionChange>,
+}
+
+impl Versions {
+    /// The first version, and the changes since, oldest first.
+    pub fn new(first: &'static str, changes: Vec<VersionChange>) -> Self {
+        Self { first, changes }
+    }
+
+    /// The dates, oldest first.
+    pub fn dates(&self) -> Vec<&'static str> {
+        let mut dates = vec![self.first];
+        for change in &self.changes {
+            if dates.last() != Some(&change.date) {
+                dates.push(change.date);
+            }
+        }
+        dates
+    }
+
+    /// What a new key is pinned to.
+    pub fn latest(&self) -> &'static str {
+        self.changes.last().map_or(self.first, |change| change.date)
+    }
+
+    /// The changes, oldest first.
+    pub fn changes(&self) -> &[VersionChange] {
+        &self.changes
+    }
+
+    /// The version a call is answered in: what it asks for, else what its key is pinned to.
+    pub fn choose(&self, asked: Option<&str>, pinned: &str) -> Result<&'static str> {
+        let wanted = asked.unwrap_or(pinned);
+        let dates = self.dates();
+        dates.iter().copied().find(|date| *date == wanted).ok_or_else(|| {
+            let detail = text("is not a version of this API", "no es una versión de esta API");
+            Problem::new(&problem::UNKNOWN_VERSION).with("versions", dates).at(FieldError::new(
+                "header",
+                "/Bodega-Version",
+                "unknown_version",
+                detail,
+            ))
+        })
+    }
+
+    /// Brings a request of `version` up to the latest.
+    pub fn upgrade(&self, version: &str, operation: &str, body: &mut Value) {
+        for change in self.after(version, operation) {
+            (change.request)(body);
+        }
+    }
+
+    /// Brings an answer of the latest version down to `version`.
+    pub fn downgrade(&self, version: &str, operation: &str, body: &mut Value) {
+        for change in self.after(version, operation).rev() {
+            (change.answer)(body);
+        }
+    }
+
+    fn after(
+        &self,
+        version: &str,
+        operation: &str,
+    ) -> impl DoubleEndedIterator<Item = &VersionChange> {
+        self.changes
+            .iter()
+            .filter(move |change| change.date > version && change.affects.contains(&operation))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn versions() -> Versions {
+        Versions::new(
+            "2026-01-01",
+            vec![
+                VersionChange {
+                    date: "2026-02-01",
+                    about: "`name` became `title`",
+                    affects: &["thing.get", "thing.create"],
+                    request: |body| body["title"] = body["name"].take(),
+                    answer: |body| body["name"] = body["title"].take(),
+                },
+                VersionChange {
+                    date: "2026-03-01",
+                    about: "`title` became an object",
+                    affects: &["thing.get", "thing.create"],
+                    request: |body| body["title"] = json!({"text": body["title"].take()}),
+                    answer: |body| body["title"] = body["title"]["text"].take(),
+                },
+            ],
+        )
+    }
+
+    #[test]
+    fn the_chain_runs_up_for_requests_and_down_for_answers() {
+        let mut body = json!({"name": "a"});
+        versions().upgrade("2026-01-01", "thing.create", &mut body);
+        assert_eq!(body["title"], json!({"text": "a"}));
+        versions().downgrade("2026-02-01", "thing.create", &mut body);
+        assert_eq!(body["title"], "a");
+        versions().downgrade("2026-01-01", "other.get", &mut body);
+        assert_eq!(body["title"], "a");
+        let mut answer = json!({"title": {"text": "b"}});
+        versions().downgrade("2026-01-01", "thing.get", &mut answer);
+        assert_eq!(answer["name"], "b");
+    }
+
+    #[test]
+    fn a_version_is_one_of_the_dates() {
+        assert_eq!(versions().dates(), ["2026-01-01", "2026-02-01", "2026-03-01"]);
+        assert_eq!(versions().choose(None, "2026-02-01").unwrap(), "2026-02-01");
+        assert!(versions().choose(Some("2026-02-02"), "2026-02-01").is_err());
+    }
+}

@@ -1,0 +1,203 @@
+//! `POST /v1/batch`: up to 1,000 operations in one call, each as it would have been alone.
+
+use bodega_contract::{Declared, Handler, Kind, Method, Operation, Output, Route, Schema, Schemas};
+use bodega_kernel::{Cx, Problem, Result, Tx, problem};
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use utoipa::ToSchema;
+
+use crate::corridor::Walk;
+use crate::{Answer, Call, Corridor, idempotency};
+
+/// The resource that batches are documented under.
+const BATCH: &str = "batch";
+
+/// Operations to do, in order.
+#[derive(Clone, Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+#[schema(examples(json!({"atomic": true, "operations": [
+    {"method": "POST", "path": "/v1/brands", "body": {"name": "Casa Norte"}},
+    {"method": "GET", "path": "/v1/brands?limit=1"}
+]})))]
+pub struct BatchRequest {
+    /// All or nothing: one transaction, undone when a line fails.
+    #[serde(default)]
+    #[schema(default = false)]
+    pub atomic: bool,
+    /// The operations, done in this order.
+    #[schema(min_items = 1, max_items = 1000)]
+    pub operations: Vec<BatchLine>,
+}
+
+/// One operation of a batch, as it would be called alone.
+#[derive(Clone, Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct BatchLine {
+    /// The HTTP method.
+    pub method: BatchMethod,
+    /// The path with its query: `/v1/products?limit=1`.
+    #[schema(pattern = "^/v1/[!-~]*$", max_length = 2048)]
+    pub path: String,
+    /// The body, where the operation takes one.
+    #[schema(value_type = Option<Object>)]
+    pub body: Option<Value>,
+    /// The line's own idempotency key.
+    #[schema(min_length = 1, max_length = 255)]
+    pub idempotency_key: Option<String>,
+    /// The version the object must have, as in `If-Match`.
+    #[schema(minimum = 1)]
+    pub if_match: Option<i64>,
+}
+
+/// The methods a line can have.
+#[derive(Clone, Copy, Debug, Deserialize, ToSchema)]
+#[serde(rename_all = "UPPERCASE")]
+pub enum BatchMethod {
+    /// Read.
+    Get,
+    /// Create, or act.
+    Post,
+    /// Change.
+    Patch,
+    /// Remove.
+    Delete,
+}
+
+/// What became of the lines.
+#[derive(Clone, Debug, Serialize, ToSchema)]
+pub struct BatchResults {
+    /// Whether what the lines changed is there: always, unless the batch is atomic and one failed.
+    pub committed: bool,
+    /// One result a line, in the same order.
+    #[schema(max_items = 1000)]
+    pub results: Vec<BatchResult>,
+}
+
+/// What became of a line.
+#[derive(Clone, Debug, Serialize, ToSchema)]
+pub struct BatchResult {
+    /// The HTTP status it would have had alone.
+    #[schema(minimum = 200, maximum = 599)]
+    pub status: u16,
+    /// Whether this is the first answer to its idempotency key again.
+    pub replayed: bool,
+    /// The answer, or the problem.
+    #[schema(value_type = Object)]
+    pub body: Value,
+}
+
+/// The declaration, for the registry's list.
+pub fn batches() -> Declared {
+    let mut schemas = Schemas::default();
+    let operation = Operation {
+        id: "batch.run",
+        resource: BATCH,
+        verb: "run",
+        kind: Kind::Batch,
+        method: Method::Post,
+        path: "/v1/batch".to_owned(),
+        scope: "",
+        cost: 1,
+        summary: "Run a batch".to_owned(),
+        about: "Up to 1,000 operations in one call; the results come in order, each as it would have \
+                been alone, and the scope and limits of each count. With `atomic: true` they are one \
+                transaction: when a line fails nothing is done, and the others say `batch_aborted`. \
+                Without it, give the batch an `Idempotency-Key` and every line is safe to retry."
+            .to_owned(),
+        input: Some(Schema::new(schemas.add::<BatchRequest>())),
+        output: Output::One(schemas.add::<BatchResults>()),
+        status: 200,
+        list: None,
+        shaped: false,
+        // What its lines are given back may hold a secret.
+        secret: true,
+        prefix: "",
+        emits: Vec::new(),
+        fails: vec![&problem::BATCH_ABORTED],
+        deprecated: Vec::new(),
+        handler: Handler::Batch,
+    };
+    Declared::bare(BATCH, "Many operations in one call", schemas, operation)
+}
+
+/// What a batch takes from the limits: as much as its lines would have alone.
+pub(crate) fn cost(body: Option<&Value>) -> u32 {
+    let lines = body.and_then(|body| body["operations"].as_array()).map_or(1, Vec::len);
+    u32::try_from(lines.clamp(1, 1000)).unwrap_or(1)
+}
+
+impl Corridor {
+    /// Runs the lines of a batch that is already valid: within `tx` where it is atomic, else each on
+    /// its own. Says what became of them, and whether it is to stay.
+    pub(crate) async fn run_batch(
+        &self,
+        walk: &Walk<'_>,
+        tx: Option<&Tx>,
+        body: Value,
+        key: Option<&str>,
+    ) -> Result<(Value, bool)> {
+        let batch: BatchRequest = serde_json::from_value(body).map_err(Problem::internal)?;
+        let paths: Vec<_> = batch.operations.iter().map(|line| line.path.clone()).collect();
+        let mut results = Vec::with_capacity(paths.len());
+        let mut committed = true;
+        for (index, line) in batch.operations.into_iter().enumerate() {
+            // A line without a key of its own takes the batch's, so that a retry finds what was done.
+            let result = match self.line(line, key.filter(|_| tx.is_none()), index) {
+                Ok(call) => self.walk_line(walk, call, tx).await,
+                Err(problem) => Err(problem),
+            };
+            match result {
+                Ok(Answer { status, body, replayed }) => {
+                    results.push(BatchResult { status, replayed, body })
+                }
+                Err(problem) if tx.is_some() => {
+                    committed = false;
+                    let aborted = Problem::new(&problem::BATCH_ABORTED);
+                    let blame = |(other, path): (usize, &String)| {
+                        let why = if other == index { &problem } else { &aborted };
+                        as_result(walk.cx, why, path)
+                    };
+                    results = paths.iter().enumerate().map(blame).collect();
+                    break;
+                }
+                Err(problem) => results.push(as_result(walk.cx, &problem, &paths[index])),
+            }
+        }
+        let body =
+            serde_json::to_value(BatchResults { committed, results }).map_err(Problem::internal)?;
+        Ok((body, committed))
+    }
+
+    /// The call that a line stands for.
+    fn line(&self, line: BatchLine, key: Option<&str>, index: usize) -> Result<Call<'_>> {
+        let method = match line.method {
+            BatchMethod::Get => Method::Get,
+            BatchMethod::Post => Method::Post,
+            BatchMethod::Patch => Method::Patch,
+            BatchMethod::Delete => Method::Delete,
+        };
+        let (path, query) = line.path.split_once('?').unwrap_or((&line.path, ""));
+        let (operation, id) = match self.registry().route(Some(method), path) {
+            Route::To(operation, id) if operation.kind != Kind::Batch => (operation, id),
+            Route::OtherMethods(_) => return Err(Problem::new(&problem::METHOD_NOT_ALLOWED)),
+            _ => return Err(Problem::new(&problem::NOT_FOUND)),
+        };
+        let idempotency_key = match (&line.idempotency_key, key) {
+            (Some(own), _) => Some(idempotency::key(own)?),
+            (None, Some(key)) => Some(format!("{key}#{index}")),
+            (None, None) => None,
+        };
+        let query = form_urlencoded::parse(query.as_bytes()).into_owned().collect();
+        let (body, if_match) = (line.body, line.if_match);
+        Ok(Call { id, query, body, if_match, idempotency_key, ..Call::of(operation) })
+    }
+}
+
+fn as_result(cx: &Cx, problem: &Problem, path: &str) -> BatchResult {
+    let request_id = bodega_kernel::tagged("req", cx.origin.request_id);
+    BatchResult {
+        status: problem.code.status,
+        replayed: false,
+        body: problem.to_json(cx.origin.language, path, &request_id),
+    }
+}

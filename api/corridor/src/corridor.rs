@@ -1,0 +1,602 @@
+//! The corridor: every call, through whichever door, walks the same way, once.
+
+use std::collections::HashMap;
+use std::panic::AssertUnwindSafe;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use bodega_contract::{
+    Authenticator, Caller, Deprecation, Entry, Handler, Input, Kind, LimitState, Limiter,
+    Operation, Principal, Recorder, Registry, Reply, Versions, read_id,
+};
+use bodega_kernel::{
+    Actor, Cx, FieldError, Origin, Platform, Problem, Result, Tx, problem, tagged, text,
+};
+use entity::platform::idempotency_record::Model as Record;
+use futures::FutureExt;
+use futures::future::BoxFuture;
+use serde_json::{Map, Value};
+use uuid::Uuid;
+
+use crate::batch;
+use crate::idempotency::{self, InProgress, Seal};
+use crate::query::{self, Expand, Shape};
+
+/// No call takes longer.
+const CALL_TIMEOUT: Duration = Duration::from_secs(30);
+
+/// No expansion brings more objects.
+const EXPANSION_MAX: usize = 10_000;
+
+/// What is asked for.
+pub struct Call<'a> {
+    /// The operation.
+    pub operation: &'a Operation,
+    /// The id in the path.
+    pub id: Option<String>,
+    /// The query string, decoded.
+    pub query: Vec<(String, String)>,
+    /// The body as it came; read only once it is known who sent it.
+    pub raw: Option<Vec<u8>>,
+    /// The body.
+    pub body: Option<Value>,
+    /// What a door found wrong with the request; told where the rest of it would be validated.
+    pub fault: Option<Problem>,
+    /// The version the object must have.
+    pub if_match: Option<i64>,
+    /// The caller's name for this call.
+    pub idempotency_key: Option<String>,
+}
+
+impl<'a> Call<'a> {
+    /// A call of this operation.
+    pub fn of(operation: &'a Operation) -> Self {
+        Self {
+            operation,
+            id: None,
+            query: Vec::new(),
+            raw: None,
+            body: None,
+            fault: None,
+            if_match: None,
+            idempotency_key: None,
+        }
+    }
+
+    fn read_body(&mut self) {
+        match self.raw.take().map(|raw| bodega_kernel::json::parse(&raw)) {
+            Some(Ok(body)) => self.body = Some(body),
+            Some(Err(problem)) if self.fault.is_none() => self.fault = Some(problem),
+            _ => {}
+        }
+    }
+}
+
+/// What a call is answered with.
+#[derive(Clone, Debug)]
+pub struct Answer {
+    /// The HTTP status.
+    pub status: u16,
+    /// The body.
+    pub body: Value,
+    /// Whether it is the first answer to an idempotency key again.
+    pub replayed: bool,
+}
+
+/// What became of a call: the answer, and what a door needs to say with it.
+#[derive(Debug)]
+pub struct Outcome {
+    /// The answer or the problem.
+    pub result: Result<Answer>,
+    /// Who it was, where that is known.
+    pub principal: Option<Arc<Principal>>,
+    /// How the limits stand.
+    pub limits: Option<LimitState>,
+    /// The version it is answered in.
+    pub version: &'static str,
+    /// What of it goes away.
+    pub deprecated: Vec<Deprecation>,
+}
+
+/// A call under way: what its lines share when it is a batch.
+pub(crate) struct Walk<'a> {
+    pub(crate) cx: &'a Cx,
+    version: &'static str,
+    /// Opens what is kept of answers with secrets in them: only the same key can.
+    seal: Seal,
+    /// Answers to remember with the one commit of an atomic batch.
+    kept: Mutex<Vec<Record>>,
+}
+
+impl Walk<'_> {
+    fn kept(&self) -> MutexGuard<'_, Vec<Record>> {
+        self.kept.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// The corridor, and all it needs.
+pub struct Corridor {
+    registry: &'static Registry,
+    platform: Arc<Platform>,
+    versions: Versions,
+    authenticator: Arc<dyn Authenticator>,
+    limiter: Arc<dyn Limiter>,
+    recorder: Arc<dyn Recorder>,
+    in_progress: InProgress,
+}
+
+impl Corridor {
+    /// Builds the corridor. The registry lives as long as the process.
+    pub fn new(
+        registry: &'static Registry,
+        platform: Arc<Platform>,
+        versions: Versions,
+        authenticator: Arc<dyn Authenticator>,
+        limiter: Arc<dyn Limiter>,
+        recorder: Arc<dyn Recorder>,
+    ) -> Self {
+        let in_progress = InProgress::default();
+        Self { registry, platform, versions, authenticator, limiter, recorder, in_progress }
+    }
+
+    /// The list of operations.
+    pub fn registry(&self) -> &'static Registry {
+        self.registry
+    }
+
+    /// The versions there are.
+    pub fn versions(&self) -> &Versions {
+        &self.versions
+    }
+
+    /// What lives as long as the process.
+    pub fn platform(&self) -> &Arc<Platform> {
+        &self.platform
+    }
+
+    /// Walks a call from one end to the other.
+    pub async fn dispatch(&self, caller: &Caller, mut call: Call<'_>) -> Outcome {
+        let (started, created_at) = (Instant::now(), self.platform.clock.now());
+        let operation = call.operation;
+        let mut outcome = Outcome {
+            result: Err(Problem::new(&problem::UNAUTHENTICATED)),
+            principal: None,
+            limits: None,
+            version: self.versions.latest(),
+            deprecated: Vec::new(),
+        };
+        let principal = match self.authenticator.authenticate(caller).await {
+            Ok(principal) => principal,
+            Err(problem) => {
+                outcome.result = Err(problem);
+                return outcome;
+            }
+        };
+        outcome.principal = Some(principal.clone());
+        call.read_body();
+        let uses = |deprecation: &Deprecation| used(deprecation, &call);
+        outcome.deprecated = operation.deprecated.iter().copied().filter(uses).collect();
+        let cost = match operation.handler {
+            Handler::Batch => batch::cost(call.body.as_ref()),
+            _ => operation.cost,
+        };
+        let limits = self.limiter.take(&principal, cost).await;
+        outcome.limits = Some(limits);
+        let key = call.idempotency_key.clone();
+        outcome.result = match (limits.violated, self.version_for(caller, &principal)) {
+            (Some((policy, retry_s)), _) => Err(Problem::new(&problem::QUOTA_EXCEEDED)
+                .with("violated-policies", vec![policy])
+                .retry_after(retry_s.into())),
+            (None, Err(problem)) => Err(problem),
+            (None, Ok(version)) => {
+                outcome.version = version;
+                self.guarded(self.enter(caller, &principal, version, call)).await
+            }
+        };
+        let (status, code) = match &outcome.result {
+            Ok(answer) => {
+                (answer.status, answer.body["code"].as_str().filter(|_| answer.status >= 400))
+            }
+            Err(problem) => (problem.code.status, Some(problem.code.code)),
+        };
+        self.recorder.record(Entry {
+            id: caller.request_id,
+            organization: principal.organization,
+            key: principal.key,
+            door: caller.door,
+            operation: operation.id,
+            method: operation.method.as_str(),
+            path: caller.path.clone(),
+            status,
+            code: code.map(str::to_owned),
+            duration_us: i64::try_from(started.elapsed().as_micros()).unwrap_or(i64::MAX),
+            ip: caller.ip,
+            user_agent: caller.user_agent.clone(),
+            api_version: outcome.version.to_owned(),
+            idempotency_key: key,
+            created_at,
+            cost,
+            deprecated: outcome.deprecated.iter().map(|d| (subject(operation, d), *d)).collect(),
+        });
+        outcome
+    }
+
+    /// For the platform's own commands (the CLI, the demo): no key and no limits, but the same
+    /// transaction, events and audit rows.
+    pub async fn act<T>(
+        &self,
+        organization: Uuid,
+        operation: &'static str,
+        run: impl AsyncFnOnce(&Tx) -> Result<T>,
+    ) -> Result<T> {
+        let cx = Cx::reading(
+            self.platform.clone(),
+            organization,
+            Actor { kind: "system", id: None },
+            Arc::new(bodega_kernel::ScopeSet::all()),
+            Origin::system(operation, self.versions.latest()),
+        );
+        let tx = Tx::open(&cx).await?;
+        let done = run(&tx).await?;
+        tx.commit(Vec::new()).await?;
+        Ok(done)
+    }
+
+    fn version_for(&self, caller: &Caller, principal: &Principal) -> Result<&'static str> {
+        self.versions.choose(caller.version.as_deref(), &principal.api_version)
+    }
+
+    /// Neither a panic nor a wait without end leaves the corridor.
+    async fn guarded(&self, walk: impl Future<Output = Result<Answer>>) -> Result<Answer> {
+        let walk = tokio::time::timeout(CALL_TIMEOUT, AssertUnwindSafe(walk).catch_unwind());
+        match walk.await {
+            Ok(Ok(result)) => result,
+            Ok(Err(panic)) => {
+                let said = panic.downcast_ref::<String>().map(String::as_str);
+                let said = said.or_else(|| panic.downcast_ref::<&str>().copied());
+                Err(Problem::internal(format!("panic: {}", said.unwrap_or("?"))))
+            }
+            Err(_) => Err(Problem::new(&problem::BUSY).retry_after(1)),
+        }
+    }
+
+    async fn enter(
+        &self,
+        caller: &Caller,
+        principal: &Principal,
+        version: &'static str,
+        mut call: Call<'_>,
+    ) -> Result<Answer> {
+        let cx = Cx::reading(
+            self.platform.clone(),
+            principal.organization,
+            Actor { kind: "api_key", id: Some(principal.actor_id.clone()) },
+            principal.scopes.clone(),
+            Origin {
+                request_id: caller.request_id,
+                traceparent: caller.traceparent.clone(),
+                operation: call.operation.id,
+                ip: caller.ip.map(|ip| ip.to_string()),
+                user_agent: caller.user_agent.clone(),
+                api_version: version.to_owned(),
+                language: caller.language,
+            },
+        );
+        if let Some(header) = &call.idempotency_key {
+            call.idempotency_key = Some(idempotency::key(header)?);
+        }
+        let seal = Seal::of(caller.token.as_deref().unwrap_or_default());
+        let walk = Walk { cx: &cx, version, seal, kept: Mutex::default() };
+        self.walk_line(&walk, call, None).await
+    }
+
+    /// One operation of a call: in `tx` where an atomic batch has one open, else on its own. Boxed,
+    /// because a batch walks its lines through here again.
+    pub(crate) fn walk_line<'a>(
+        &'a self,
+        walk: &'a Walk<'a>,
+        mut call: Call<'a>,
+        tx: Option<&'a Tx>,
+    ) -> BoxFuture<'a, Result<Answer>> {
+        async move {
+            let operation = call.operation;
+            authorize(walk.cx, operation.scope)?;
+            let shape = self.valid(walk, &mut call)?;
+            if operation.kind != Kind::Query {
+                return self.command(walk, call, tx).await;
+            }
+            let Handler::Query(run) = &operation.handler else {
+                return Err(Problem::internal("a query without a query's handler"));
+            };
+            let cx = tx.map_or(walk.cx, Tx::cx);
+            let input = Input { id: call.id, list: shape.list, ..Input::default() };
+            let reply = run(cx.clone(), input).await?;
+            let mut body = self.shaped(cx, operation, reply, shape.expand, shape.fields).await?;
+            self.versions.downgrade(walk.version, operation.id, &mut body);
+            Ok(Answer { status: operation.status, body, replayed: false })
+        }
+        .boxed()
+    }
+
+    /// Checks query and body against the operation's schema; an old body is brought up to date first.
+    fn valid(&self, walk: &Walk<'_>, call: &mut Call<'_>) -> Result<Shape> {
+        if let Some(fault) = call.fault.take() {
+            return Err(fault);
+        }
+        let operation = call.operation;
+        let shape = query::read(self.registry, operation, &call.query)?;
+        self.authorize_links(walk.cx, operation.resource, &shape.expand)?;
+        match (&operation.input, &mut call.body) {
+            (Some(schema), Some(body)) => {
+                self.versions.upgrade(walk.version, operation.id, body);
+                schema.check(body)?;
+            }
+            (Some(_), None) => {
+                let detail = text("A JSON body is required", "Se requiere un cuerpo JSON");
+                return Err(Problem::invalid(FieldError::body("", "required", detail)));
+            }
+            (None, Some(body))
+                if !body.is_null() && body.as_object().is_none_or(|o| !o.is_empty()) =>
+            {
+                let detail = text("This operation takes no body", "Esta operación no lleva cuerpo");
+                return Err(Problem::invalid(FieldError::body("", "unknown_field", detail)));
+            }
+            (None, _) => {}
+        }
+        Ok(shape)
+    }
+
+    fn authorize_links(&self, cx: &Cx, resource: &str, nodes: &[Expand]) -> Result<()> {
+        for node in nodes {
+            if let Some(link) = self.registry.links(resource).iter().find(|l| l.name == node.link) {
+                authorize(cx, self.registry.read_scope(link.target).unwrap_or("*"))?;
+                self.authorize_links(cx, link.target, &node.inner)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Idempotency, transaction, handler, commit.
+    async fn command(&self, walk: &Walk<'_>, call: Call<'_>, tx: Option<&Tx>) -> Result<Answer> {
+        let operation = call.operation;
+        let key = call.idempotency_key.clone();
+        let fingerprint = key.as_ref().map(|_| idempotency::fingerprint(&call)).unwrap_or_default();
+        let _held = match &key {
+            Some(key) => Some(self.in_progress.hold(walk.cx.organization, key)?),
+            None => None,
+        };
+        let lone_lines = matches!(operation.handler, Handler::Batch)
+            && call.body.as_ref().is_none_or(|body| body["atomic"] != true);
+        if lone_lines {
+            let body = call.body.unwrap_or_default();
+            let (body, _) = self.run_batch(walk, None, body, key.as_deref()).await?;
+            return Ok(Answer { status: operation.status, body, replayed: false });
+        }
+        let cx = tx.map_or(walk.cx, Tx::cx);
+        let open = match tx {
+            Some(tx) => tx.doing(operation.id),
+            None => Tx::open(&cx.doing(operation.id)).await?,
+        };
+        let done = self.handle(walk, &open, call, key.as_deref(), &fingerprint).await;
+        let seal = operation.secret.then_some(&walk.seal);
+        let remember = |body: &Value, status: u16| {
+            key.as_deref().map(|key| {
+                idempotency::record(walk.cx, key, fingerprint.clone(), status, body, seal)
+            })
+        };
+        match done {
+            Ok(Done { answer, stays: true }) => {
+                let own =
+                    if answer.replayed { None } else { remember(&answer.body, answer.status) };
+                walk.kept().extend(own);
+                if tx.is_none() {
+                    let kept = std::mem::take(&mut *walk.kept());
+                    open.commit(kept)
+                        .await
+                        .map_err(|problem| in_progress(problem, key.is_some()))?;
+                }
+                Ok(answer)
+            }
+            Ok(Done { answer, stays: false }) => {
+                open.rollback().await?;
+                self.keep(walk.cx, remember(&answer.body, answer.status)).await?;
+                Ok(answer)
+            }
+            Err(problem) if tx.is_some() => Err(problem),
+            Err(problem) => {
+                open.rollback().await?;
+                if refused_for_good(&problem) {
+                    let language = walk.cx.origin.language;
+                    let id = tagged("req", walk.cx.origin.request_id);
+                    let body = problem.to_json(language, &operation.path, &id);
+                    self.keep(walk.cx, remember(&body, problem.code.status)).await?;
+                }
+                Err(problem)
+            }
+        }
+    }
+
+    async fn handle(
+        &self,
+        walk: &Walk<'_>,
+        tx: &Tx,
+        call: Call<'_>,
+        key: Option<&str>,
+        fingerprint: &[u8],
+    ) -> Result<Done> {
+        if let Some(key) = key
+            && let Some(answer) = idempotency::replay(tx, key, fingerprint, &walk.seal).await?
+        {
+            return Ok(Done { answer, stays: true });
+        }
+        let operation = call.operation;
+        let (mut body, stays) = match &operation.handler {
+            Handler::Batch => {
+                self.run_batch(walk, Some(tx), call.body.unwrap_or_default(), None).await?
+            }
+            Handler::Command(run) => {
+                let body = call.body.unwrap_or_default();
+                let input = Input { id: call.id, body, if_match: call.if_match, list: None };
+                match run(tx.clone(), input).await? {
+                    Reply::One(body) => (body, true),
+                    Reply::Page(_) => return Err(Problem::internal("a command answered a page")),
+                }
+            }
+            Handler::Query(_) => return Err(Problem::internal("a command with a query's handler")),
+        };
+        if cfg!(debug_assertions) && operation.kind == Kind::Command && !tx.is_shared() {
+            if let Some(name) = tx.undeclared(&operation.emits) {
+                return Err(Problem::internal(format!("{} does not declare {name}", operation.id)));
+            }
+        }
+        self.versions.downgrade(walk.version, operation.id, &mut body);
+        let answer = Answer { status: operation.status, body, replayed: false };
+        Ok(Done { answer, stays })
+    }
+
+    /// Remembers an answer that changed nothing.
+    async fn keep(&self, cx: &Cx, record: Option<Record>) -> Result<()> {
+        let Some(record) = record else { return Ok(()) };
+        let tx = Tx::open(cx).await?;
+        match tx.commit(vec![record]).await {
+            Ok(_) => Ok(()),
+            // Another node was first to remember the same refusal.
+            Err(problem) if problem.code.code == problem::CONFLICT.code => Ok(()),
+            Err(problem) => Err(problem),
+        }
+    }
+
+    /// Embeds what `expand` asks for, then keeps what `fields` asks for.
+    async fn shaped(
+        &self,
+        cx: &Cx,
+        operation: &Operation,
+        reply: Reply,
+        expand: Vec<Expand>,
+        fields: Option<Vec<String>>,
+    ) -> Result<Value> {
+        let mut budget = EXPANSION_MAX;
+        let pick = |object: &mut Value| {
+            if let (Some(fields), Value::Object(members)) = (&fields, object) {
+                members.retain(|name, _| {
+                    fields.contains(name) || expand.iter().any(|node| node.link == *name)
+                });
+            }
+        };
+        match reply {
+            Reply::One(mut object) => {
+                self.expand(cx, operation.resource, vec![&mut object], &expand, &mut budget)
+                    .await?;
+                pick(&mut object);
+                Ok(object)
+            }
+            Reply::Page(mut page) => {
+                let objects = page.data.iter_mut().collect();
+                self.expand(cx, operation.resource, objects, &expand, &mut budget).await?;
+                page.data.iter_mut().for_each(pick);
+                let mut body = Map::with_capacity(4);
+                body.insert("data".to_owned(), Value::Array(page.data));
+                body.insert("next_cursor".to_owned(), page.next_cursor.into());
+                body.insert("prev_cursor".to_owned(), page.prev_cursor.into());
+                if let Some(total) = page.total_count {
+                    body.insert("total_count".to_owned(), total.into());
+                }
+                Ok(Value::Object(body))
+            }
+        }
+    }
+
+    /// One load a link and level, however many objects there are.
+    fn expand<'a>(
+        &'a self,
+        cx: &'a Cx,
+        resource: &'a str,
+        mut objects: Vec<&'a mut Value>,
+        nodes: &'a [Expand],
+        budget: &'a mut usize,
+    ) -> BoxFuture<'a, Result<()>> {
+        async move {
+            for node in nodes {
+                let Some(link) = self.registry.links(resource).iter().find(|l| l.name == node.link)
+                else {
+                    return Err(Problem::internal(format!("no link {}", node.link)));
+                };
+                let key_of = |object: &Value| object[link.key].as_str().and_then(read_id);
+                let mut keys: Vec<Uuid> =
+                    objects.iter().filter_map(|object| key_of(object)).collect();
+                keys.sort_unstable();
+                keys.dedup();
+                let mut found: HashMap<Uuid, Vec<Value>> = if keys.is_empty() {
+                    HashMap::new()
+                } else {
+                    (link.load)(cx.clone(), keys).await?
+                };
+                let count = found.values().map(Vec::len).sum();
+                *budget = budget
+                    .checked_sub(count)
+                    .ok_or_else(|| Problem::new(&problem::EXPANSION_TOO_LARGE))?;
+                let inner = found.values_mut().flatten().collect();
+                self.expand(cx, link.target, inner, &node.inner, budget).await?;
+                for object in &mut objects {
+                    let key = key_of(object);
+                    let value = match (link.one, key) {
+                        // Many objects may share the one they belong to; each has its own children.
+                        (true, Some(key)) => {
+                            found.get(&key).and_then(|v| v.first()).cloned().unwrap_or_default()
+                        }
+                        (true, None) => Value::Null,
+                        (false, Some(key)) => found.remove(&key).unwrap_or_default().into(),
+                        (false, None) => Value::Array(Vec::new()),
+                    };
+                    object[link.name] = value;
+                }
+            }
+            Ok(())
+        }
+        .boxed()
+    }
+}
+
+/// What a handler did, and whether it is to stay (an atomic batch that failed is not).
+struct Done {
+    answer: Answer,
+    stays: bool,
+}
+
+fn authorize(cx: &Cx, scope: &str) -> Result<()> {
+    if scope.is_empty() || cx.scopes.holds(scope) {
+        return Ok(());
+    }
+    Err(Problem::new(&problem::INSUFFICIENT_SCOPE).with("scope", scope).detail(text(
+        format!("The key does not have the scope `{scope}`."),
+        format!("La clave no tiene el permiso `{scope}`."),
+    )))
+}
+
+/// Whether a call uses what goes away.
+fn used(deprecation: &Deprecation, call: &Call<'_>) -> bool {
+    match (deprecation.field, &call.body) {
+        (None, _) => true,
+        (Some(pointer), Some(body)) => body.pointer(pointer).is_some(),
+        (Some(_), None) => false,
+    }
+}
+
+fn subject(operation: &Operation, deprecation: &Deprecation) -> String {
+    format!("{}{}", operation.id, deprecation.field.unwrap_or_default())
+}
+
+/// A refusal that another try would meet again; what may pass next time is not remembered.
+fn refused_for_good(problem: &Problem) -> bool {
+    (400..500).contains(&problem.code.status)
+        && problem.retry_after_s.is_none()
+        && problem.code.code != problem::IDEMPOTENCY_KEY_REUSED.code
+}
+
+/// Two nodes answered the same key at once, and the other was first.
+fn in_progress(problem: Problem, keyed: bool) -> Problem {
+    match keyed && problem.code.code == problem::CONFLICT.code {
+        true => Problem::new(&problem::IDEMPOTENCY_IN_PROGRESS).retry_after(1),
+        false => problem,
+    }
+}

@@ -1,0 +1,262 @@
+//! The query string of a list or a read: `status=active&price[gte]=10&sort=-created_at&expand=brand`.
+
+use bodega_contract::{FilterKind, ListRules, Operation, Registry, WrongValue, unknown};
+use bodega_kernel::{FieldError, Filter, ListQuery, Op, Problem, Result, Sort, problem, text};
+
+/// More parameters than this are refused before any is read.
+pub const PARAMETERS_MAX: usize = 50;
+
+const LIMIT_DEFAULT: u64 = 20;
+const LIMIT_MAX: u64 = 100;
+const IN_MAX: usize = 100;
+const VALUE_BYTES_MAX: usize = 1_000;
+const EXPAND_LEVELS_MAX: usize = 3;
+const EXPAND_PATHS_MAX: usize = 20;
+
+/// What to embed, and in it.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Expand {
+    /// The link.
+    pub link: String,
+    /// What to embed in what it brings.
+    pub inner: Vec<Expand>,
+}
+
+/// What a query string asked for.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Shape {
+    pub(crate) list: Option<ListQuery>,
+    pub(crate) fields: Option<Vec<String>>,
+    pub(crate) expand: Vec<Expand>,
+}
+
+/// Reads the query string of an operation; every mistake in it is named.
+pub(crate) fn read(
+    registry: &Registry,
+    operation: &Operation,
+    parameters: &[(String, String)],
+) -> Result<Shape> {
+    if parameters.len() > PARAMETERS_MAX {
+        let detail = text("has more than 50 parameters", "tiene más de 50 parámetros");
+        return Err(Problem::invalid(FieldError::new("query", "", "too_many", detail)));
+    }
+    let mut reader =
+        Reader { registry, operation, shape: Shape::default(), errors: Vec::new(), prefix: None };
+    if operation.list.is_some() {
+        reader.shape.list = Some(ListQuery {
+            filters: Vec::new(),
+            sort: Sort { field: "created_at".to_owned(), descending: true },
+            limit: LIMIT_DEFAULT,
+            cursor: None,
+            count: false,
+        });
+    }
+    let mut seen = std::collections::HashSet::new();
+    for (name, value) in parameters {
+        if !seen.insert(name) {
+            reader.wrong(name, "duplicate", "is there twice", "está repetido");
+        } else if value.len() > VALUE_BYTES_MAX && name != "cursor" && !name.ends_with("[in]") {
+            reader.wrong(name, "too_long", "is longer than 1,000 bytes", "pasa de 1,000 bytes");
+        } else if value.contains('\0') || name.contains('\0') {
+            reader.wrong(name, "invalid", "has a NUL character", "tiene un carácter NUL");
+        } else {
+            reader.parameter(name, value);
+        }
+    }
+    let Reader { shape, errors, prefix, .. } = reader;
+    if let Some(prefix) = prefix {
+        return Err(errors.into_iter().fold(Problem::wrong_id_type(&prefix, &prefix), Problem::at));
+    }
+    if errors.is_empty() {
+        return Ok(shape);
+    }
+    Err(errors.into_iter().take(20).fold(Problem::new(&problem::VALIDATION_FAILED), Problem::at))
+}
+
+struct Reader<'a> {
+    registry: &'a Registry,
+    operation: &'a Operation,
+    shape: Shape,
+    errors: Vec<FieldError>,
+    prefix: Option<String>,
+}
+
+impl Reader<'_> {
+    fn wrong(&mut self, name: &str, code: &'static str, en: &str, es: &str) {
+        self.errors.push(FieldError::query(name, code, text(en.to_owned(), es.to_owned())));
+    }
+
+    fn parameter(&mut self, name: &str, value: &str) {
+        match (name, self.shape.list.is_some()) {
+            ("fields", _) if self.operation.shaped => self.fields(value),
+            ("expand", _) if self.operation.shaped => self.expand(value),
+            ("limit", true) => match value.parse() {
+                Ok(limit) if (1..=LIMIT_MAX).contains(&limit) => {
+                    self.list(|list| list.limit = limit)
+                }
+                _ => {
+                    self.wrong(name, "out_of_range", "must be from 1 to 100", "debe ser de 1 a 100")
+                }
+            },
+            ("cursor", true) => self.list(|list| list.cursor = Some(value.to_owned())),
+            ("count", true) => match value.parse() {
+                Ok(count) => self.list(|list| list.count = count),
+                Err(_) => {
+                    self.wrong(name, "enum", "must be true or false", "debe ser true o false")
+                }
+            },
+            ("sort", true) => self.sort(value),
+            (_, true) => self.filter(name, value),
+            _ => self.unknown(name),
+        }
+    }
+
+    fn list(&mut self, set: impl FnOnce(&mut ListQuery)) {
+        if let Some(list) = &mut self.shape.list {
+            set(list);
+        }
+    }
+
+    fn rules(&self) -> &ListRules {
+        static NONE: ListRules = ListRules { filters: Vec::new(), sorts: Vec::new() };
+        self.operation.list.as_ref().unwrap_or(&NONE)
+    }
+
+    fn unknown(&mut self, name: &str) {
+        let lists: &[&str] =
+            if self.operation.list.is_some() { &["limit", "cursor", "count", "sort"] } else { &[] };
+        let shapes: &[&str] = if self.operation.shaped { &["fields", "expand"] } else { &[] };
+        let filters = self.rules().filters.iter().map(|rule| rule.name);
+        let detail = unknown(name, lists.iter().chain(shapes).copied().chain(filters));
+        self.errors.push(FieldError::query(name, "unknown_parameter", detail));
+    }
+
+    fn sort(&mut self, value: &str) {
+        let field = value.strip_prefix('-').unwrap_or(value);
+        if !self.rules().sorts.contains(&field) {
+            let sorts = self.rules().sorts.join(", ");
+            let (en, es) = (format!("must be one of {sorts}"), format!("debe ser uno de {sorts}"));
+            return self.wrong("sort", "enum", &en, &es);
+        }
+        let sort = Sort { field: field.to_owned(), descending: value.starts_with('-') };
+        self.list(|list| list.sort = sort);
+    }
+
+    fn filter(&mut self, name: &str, value: &str) {
+        let (field, operator) = match name.split_once('[') {
+            Some((field, rest)) => (field, rest.strip_suffix(']')),
+            None => (name, Some("")),
+        };
+        let Some(rule) = self.rules().filters.iter().find(|rule| rule.name == field).cloned()
+        else {
+            return self.unknown(name);
+        };
+        let op = match operator {
+            Some("") => Some(Op::Eq),
+            Some("is_null") if rule.nullable => Some(Op::IsNull),
+            Some(operator) => {
+                let mut all = rule.kind.operators().iter();
+                all.find(|(known, _)| *known == operator).map(|(_, op)| *op)
+            }
+            None => None,
+        };
+        let Some(op) = op else {
+            let known = rule
+                .kind
+                .operators()
+                .iter()
+                .map(|(known, _)| *known)
+                .collect::<Vec<_>>()
+                .join(", ");
+            let (en, es) =
+                (format!("takes the operators {known}"), format!("acepta los operadores {known}"));
+            return self.wrong(name, "unknown_operator", &en, &es);
+        };
+        let raw: Vec<&str> = if op == Op::In { value.split(',').collect() } else { vec![value] };
+        if raw.len() > IN_MAX {
+            return self.wrong(
+                name,
+                "too_many",
+                "takes up to 100 values",
+                "acepta hasta 100 valores",
+            );
+        }
+        let kind = if op == Op::IsNull { FilterKind::Bool } else { rule.kind };
+        let mut values = Vec::with_capacity(raw.len());
+        for raw in raw {
+            match kind.read(raw) {
+                Ok(value) => values.push(value),
+                Err(wrong) => {
+                    let code = match wrong {
+                        WrongValue::Prefix(prefix) => {
+                            self.prefix = Some(prefix);
+                            "wrong_id_type"
+                        }
+                        WrongValue::Value => "invalid",
+                    };
+                    let wanted = kind.wanted();
+                    let (en, es) = (
+                        format!("takes values like {wanted}"),
+                        format!("acepta valores como {wanted}"),
+                    );
+                    return self.wrong(name, code, &en, &es);
+                }
+            }
+        }
+        self.list(|list| list.filters.push(Filter { field: field.to_owned(), op, values }));
+    }
+
+    fn fields(&mut self, value: &str) {
+        let schema = self.operation.output.schema();
+        let known = self.registry.schemas().fields(schema);
+        let mut fields = Vec::new();
+        for field in value.split(',') {
+            if known.contains(&field) {
+                fields.push(field.to_owned());
+            } else {
+                let detail = unknown(field, known.iter().copied());
+                self.errors.push(FieldError::query("fields", "unknown_field", detail));
+            }
+        }
+        self.shape.fields = Some(fields);
+    }
+
+    fn expand(&mut self, value: &str) {
+        let paths: Vec<&str> = value.split(',').collect();
+        if paths.len() > EXPAND_PATHS_MAX {
+            return self.wrong(
+                "expand",
+                "too_many",
+                "takes up to 20 paths",
+                "acepta hasta 20 rutas",
+            );
+        }
+        for path in paths {
+            if path.split('.').count() > EXPAND_LEVELS_MAX {
+                self.wrong(
+                    "expand",
+                    "too_deep",
+                    "goes up to 3 levels deep",
+                    "llega hasta 3 niveles",
+                );
+                continue;
+            }
+            let mut nodes = &mut self.shape.expand;
+            let mut resource = self.operation.resource;
+            for name in path.split('.') {
+                let links = self.registry.links(resource);
+                let Some(link) = links.iter().find(|link| link.name == name) else {
+                    let detail = unknown(name, links.iter().map(|link| link.name));
+                    self.errors.push(FieldError::query("expand", "unknown_link", detail));
+                    break;
+                };
+                resource = link.target;
+                let index = nodes.iter().position(|node| node.link == name).unwrap_or_else(|| {
+                    nodes.push(Expand { link: name.to_owned(), inner: Vec::new() });
+                    nodes.len() - 1
+                });
+                nodes = &mut nodes[index].inner;
+            }
+        }
+    }
+}

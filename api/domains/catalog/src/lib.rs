@@ -1,0 +1,31 @@
+//! What a shop sells: products in variants, their prices, and the brands and categories they are
+//! filed under. One file a resource; [`import`] brings many products in at once.
+
+mod brand;
+mod category;
+mod common;
+pub mod import;
+mod price;
+mod product;
+mod variant;
+
+use bodega_contract::Declared;
+
+pub use brand::{Brand, BrandCreate, BrandPatch};
+pub use category::{Category, CategoryCreate, CategoryPatch};
+pub use price::{Price, PriceCreate, PricePatch};
+pub use product::{
+    InitialProductStatus, OptionValue, Product, ProductCreate, ProductOption, ProductPatch,
+};
+pub use variant::{Dimensions, OptionValues, Variant, VariantCreate, VariantPatch};
+
+/// What this domain offers.
+pub fn resources() -> Vec<Declared> {
+    vec![
+        product::resource().into(),
+        variant::resource().into(),
+        price::resource().into(),
+        brand::resource().into(),
+        category::resource().into(),
+    ]
+}

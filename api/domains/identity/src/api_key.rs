@@ -1,0 +1,493 @@
+//! API keys: shown once, stored as a hash, limited by scopes, a plan, addresses and origins.
+
+use std::sync::LazyLock;
+
+use bodega_contract::Resource;
+use bodega_kernel::{
+    Cx, Event, ExternalId, Id, ListQuery, Metadata, MetadataPatch, Noun, Page, Patch, Problem,
+    Result, Tx, problem, text,
+};
+use chrono::{DateTime, TimeDelta, Utc};
+use entity::identity::api_key::{Entity, Model};
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use utoipa::__dev::ComposeSchema;
+use utoipa::ToSchema;
+use utoipa::openapi::schema::{ObjectBuilder, Schema};
+use utoipa::openapi::{RefOr, Type};
+
+use crate::keyring::KEYS;
+use crate::organization::Organization;
+use crate::{PlanName, Preset, ScopeName, secret};
+
+pub(crate) fn resource() -> Resource<ApiKey> {
+    Resource::new(
+        "keys:read",
+        "keys:write",
+        "What a program calls this API with: scopes, a plan, addresses and origins",
+    )
+    .list(list)
+    .filter(["name", "plan", "external_id", "expires_at", "revoked_at", "created_at"])
+    .get(get)
+    .create(create)
+    .note(
+        "The secret is in this answer and never again. A key can give no scope and no plan that it \
+         does not have itself.",
+    )
+    .secret()
+    .emits(&CREATED)
+    .fails(&problem::INSUFFICIENT_SCOPE)
+    .update(update)
+    .emits(&UPDATED)
+    .action_with(
+        "rotate",
+        "Makes a new key with the same rights; the old one goes on for `overlap_seconds`, then ends.",
+        rotate,
+    )
+    .secret()
+    .emits(&CREATED)
+    .emits(&ROTATED)
+    .fails(&problem::INVALID_TRANSITION)
+    .action("revoke", "Ends a key at once, on every node.", revoke)
+    .emits(&REVOKED)
+    .fails(&problem::INVALID_TRANSITION)
+}
+
+pub(crate) static CREATED: Event = Event::new("api_key.created", "An API key was made.");
+static UPDATED: Event = Event::new("api_key.updated", "An API key's settings changed.");
+static ROTATED: Event = Event::new("api_key.rotated", "An API key was replaced by a new one.");
+static REVOKED: Event = Event::new("api_key.revoked", "An API key was ended.");
+
+/// What a program calls this API with. Its secret is stored only as a hash.
+#[derive(Clone, Debug, Serialize, ToSchema)]
+pub struct ApiKey {
+    /// Its id.
+    pub id: Id<Self>,
+    /// What it is for.
+    #[schema(max_length = 200)]
+    pub name: String,
+    /// The start and the end of the secret, to tell keys apart.
+    #[schema(max_length = 20)]
+    pub hint: String,
+    /// What it may do.
+    #[schema(max_items = 100)]
+    pub scopes: Vec<KeyScope>,
+    /// How much it may do.
+    pub plan: PlanName,
+    /// Calls a minute.
+    #[schema(minimum = 1)]
+    pub per_minute: i32,
+    /// Calls a day (UTC).
+    #[schema(minimum = 1)]
+    pub per_day: i32,
+    /// The version of the API that its answers come in.
+    #[schema(max_length = 10, pattern = "^[0-9]{4}-[0-9]{2}-[0-9]{2}$")]
+    pub api_version: String,
+    /// The addresses it may be used from; any, where empty.
+    #[schema(max_items = 50)]
+    pub allowed_ips: Vec<IpRange>,
+    /// The origins a browser may use it on; any, where empty.
+    #[schema(max_items = 50)]
+    pub allowed_origins: Vec<WebOrigin>,
+    /// The key it replaces.
+    pub rotated_from_id: Option<Id<Self>>,
+    /// When it ends.
+    pub expires_at: Option<DateTime<Utc>>,
+    /// When it was ended.
+    pub revoked_at: Option<DateTime<Utc>>,
+    /// When it was last used, give or take a second.
+    pub last_used_at: Option<DateTime<Utc>>,
+    /// Your own id for the object.
+    #[schema(max_length = 200)]
+    pub external_id: Option<String>,
+    /// Your own pairs of text.
+    pub metadata: Metadata,
+    /// Grows by one with each change.
+    #[schema(minimum = 1)]
+    pub version: i64,
+    /// When it was made.
+    pub created_at: DateTime<Utc>,
+    /// When it last changed.
+    pub updated_at: DateTime<Utc>,
+}
+
+/// A scope, or `*` for all of them, also those to come.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[schema(max_length = 60, pattern = r"^([a-z_]+:[a-z_]+|\*)$")]
+pub struct KeyScope(pub String);
+
+/// An address or a range of addresses: `203.0.113.7`, `198.51.100.0/24`, `2001:db8::/32`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct IpRange(pub String);
+
+/// The origin of a web page: `https://panel.example.com`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[schema(max_length = 200, pattern = r"^https?://[a-z0-9]([a-z0-9.-]*[a-z0-9])?(:[0-9]{1,5})?$")]
+pub struct WebOrigin(pub String);
+
+/// Exactly what the parser takes, so that what the schema lets in is never refused later.
+static IP_RANGE: LazyLock<String> = LazyLock::new(|| {
+    let byte = "(25[0-5]|2[0-4][0-9]|1[0-9]{2}|[1-9]?[0-9])";
+    let v4 = format!(r"({byte}\.){{3}}{byte}(/(3[0-2]|[12]?[0-9]))?");
+    let word = "[0-9a-f]{1,4}";
+    let mut forms = vec![format!("({word}:){{7}}{word}"), format!("({word}:){{1,7}}:")];
+    forms.extend((1..=6).map(|n| format!("({word}:){{1,{}}}(:{word}){{1,{n}}}", 7 - n)));
+    forms.push(format!(":((:{word}){{1,7}}|:)"));
+    let v6 = format!("({})(/(12[0-8]|1[01][0-9]|[1-9]?[0-9]))?", forms.join("|"));
+    format!("^({v4}|{v6})$")
+});
+
+impl ComposeSchema for IpRange {
+    fn compose(_: Vec<RefOr<Schema>>) -> RefOr<Schema> {
+        RefOr::T(Schema::Object(
+            ObjectBuilder::new()
+                .schema_type(Type::String)
+                .description(Some("An address or a range of addresses (CIDR), IPv4 or IPv6."))
+                .pattern(Some(IP_RANGE.as_str()))
+                .max_length(Some(43))
+                .examples([Value::from("198.51.100.0/24")])
+                .build(),
+        ))
+    }
+}
+
+impl ToSchema for IpRange {}
+
+impl Noun for ApiKey {
+    type Entity = Entity;
+    const NAME: &'static str = "api_key";
+    const PLURAL: &'static str = "api_keys";
+    const PREFIX: &'static str = "key";
+}
+
+impl From<Model> for ApiKey {
+    fn from(row: Model) -> Self {
+        let Model {
+            id,
+            organization_id: _,
+            name,
+            hash: _,
+            hint,
+            scopes,
+            plan,
+            per_minute,
+            per_day,
+            api_version,
+            allowed_ips,
+            allowed_origins,
+            rotated_from_id,
+            expires_at,
+            revoked_at,
+            last_used_at,
+            external_id,
+            metadata,
+            version,
+            created_at,
+            updated_at,
+        } = row;
+        Self {
+            id: Id::from_uuid(id),
+            name,
+            hint,
+            scopes: stored(scopes),
+            plan: PlanName::named(&plan),
+            per_minute,
+            per_day,
+            api_version,
+            allowed_ips: stored(allowed_ips),
+            allowed_origins: stored(allowed_origins),
+            rotated_from_id: rotated_from_id.map(Id::from_uuid),
+            expires_at,
+            revoked_at,
+            last_used_at,
+            external_id,
+            metadata: Metadata::stored(metadata),
+            version,
+            created_at,
+            updated_at,
+        }
+    }
+}
+
+/// A new key.
+#[derive(Clone, Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+#[schema(examples(json!({"name": "Web shop", "preset": "write", "plan": "standard"})))]
+pub struct ApiKeyCreate {
+    /// What it is for.
+    #[schema(min_length = 1, max_length = 200, pattern = r"\S")]
+    pub name: String,
+    /// What it may do, scope by scope.
+    #[serde(default)]
+    #[schema(max_items = 100)]
+    pub scopes: Vec<ScopeName>,
+    /// What it may do, by a name for many scopes; `read` where neither is given.
+    pub preset: Option<Preset>,
+    /// How much it may do.
+    #[serde(default)]
+    #[schema(default = "standard")]
+    pub plan: PlanName,
+    /// The addresses it may be used from; any, where empty.
+    #[serde(default)]
+    #[schema(max_items = 50)]
+    pub allowed_ips: Vec<IpRange>,
+    /// The origins a browser may use it on; any, where empty.
+    #[serde(default)]
+    #[schema(max_items = 50)]
+    pub allowed_origins: Vec<WebOrigin>,
+    /// When it ends.
+    pub expires_at: Option<DateTime<Utc>>,
+    /// Your own id for the object.
+    pub external_id: Option<ExternalId>,
+    /// Your own pairs of text.
+    #[serde(default)]
+    pub metadata: Metadata,
+    /// Every scope, also those to come: only the program's own command line gives that.
+    #[serde(skip)]
+    pub all: bool,
+}
+
+/// Changes to a key.
+#[derive(Clone, Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+#[schema(examples(json!({"name": "Web shop, checkout", "allowed_ips": ["198.51.100.0/24"]})))]
+pub struct ApiKeyPatch {
+    /// What it is for.
+    #[serde(default)]
+    #[schema(min_length = 1, max_length = 200, pattern = r"\S", nullable = false)]
+    pub name: Option<String>,
+    /// What it may do: all of it, not only what is new.
+    #[serde(default)]
+    #[schema(max_items = 100, nullable = false)]
+    pub scopes: Option<Vec<ScopeName>>,
+    /// How much it may do.
+    #[serde(default)]
+    #[schema(nullable = false)]
+    pub plan: Option<PlanName>,
+    /// The addresses it may be used from; any, where empty.
+    #[serde(default)]
+    #[schema(max_items = 50, nullable = false)]
+    pub allowed_ips: Option<Vec<IpRange>>,
+    /// The origins a browser may use it on; any, where empty.
+    #[serde(default)]
+    #[schema(max_items = 50, nullable = false)]
+    pub allowed_origins: Option<Vec<WebOrigin>>,
+    /// When it ends.
+    #[serde(default)]
+    #[schema(value_type = Option<DateTime<Utc>>, required = false)]
+    pub expires_at: Patch<DateTime<Utc>>,
+    /// Your own id for the object.
+    #[serde(default)]
+    #[schema(required = false)]
+    pub external_id: Patch<ExternalId>,
+    /// Pairs to set or, with null, to remove.
+    #[serde(default)]
+    pub metadata: MetadataPatch,
+}
+
+/// How to replace a key.
+#[derive(Clone, Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+#[schema(examples(json!({"overlap_seconds": 86400})))]
+pub struct ApiKeyRotate {
+    /// How long the old key goes on, up to seven days.
+    #[serde(default)]
+    #[schema(minimum = 0, maximum = 604_800, default = 0)]
+    pub overlap_seconds: i64,
+}
+
+/// A new key, with its secret: the only time it is shown.
+#[derive(Clone, Debug, Serialize, ToSchema)]
+pub struct NewApiKey {
+    /// The secret: `Authorization: Bearer <secret>`. Keep it safe; it cannot be shown again.
+    #[schema(max_length = 60, pattern = "^bdg_(live|test)_[0-9A-Za-z]{40}$")]
+    pub secret: String,
+    /// The key.
+    #[serde(flatten)]
+    pub key: ApiKey,
+}
+
+impl ApiKeyCreate {
+    /// A key with these scopes and nothing else special.
+    pub fn named(name: &str, scopes: Vec<ScopeName>, plan: PlanName) -> Self {
+        Self {
+            name: name.to_owned(),
+            scopes,
+            preset: None,
+            plan,
+            allowed_ips: Vec::new(),
+            allowed_origins: Vec::new(),
+            expires_at: None,
+            external_id: None,
+            metadata: Metadata::default(),
+            all: false,
+        }
+    }
+
+    fn granted(&self) -> Vec<ScopeName> {
+        let mut scopes = self.scopes.clone();
+        let preset = self.preset.or(scopes.is_empty().then_some(Preset::Read));
+        scopes.extend(preset.map(Preset::scopes).unwrap_or_default());
+        scopes.sort_unstable();
+        scopes.dedup();
+        scopes
+    }
+}
+
+async fn list(cx: Cx, query: ListQuery) -> Result<Page<ApiKey>> {
+    cx.page(&query).await
+}
+
+async fn get(cx: Cx, id: Id<ApiKey>) -> Result<ApiKey> {
+    cx.load(id).await
+}
+
+async fn create(tx: Tx, body: ApiKeyCreate) -> Result<NewApiKey> {
+    let owner = tx.load(Id::<Organization>::from_uuid(tx.organization)).await?;
+    issue(&tx, &owner.into(), body).await
+}
+
+async fn update(tx: Tx, id: Id<ApiKey>, patch: ApiKeyPatch) -> Result<ApiKey> {
+    let row = tx.load(id).await?;
+    may_grant(&tx, patch.scopes.as_deref().unwrap_or_default(), patch.plan).await?;
+    let mut metadata = row.metadata.clone();
+    patch.metadata.apply(&mut metadata)?;
+    tx.signal(KEYS);
+    tx.update(&UPDATED, row, |next| {
+        patch.name.into_iter().for_each(|name| next.name = name);
+        patch.scopes.into_iter().for_each(|scopes| next.scopes = kept(&scopes));
+        patch.plan.into_iter().for_each(|plan| set_plan(next, plan));
+        patch.allowed_ips.into_iter().for_each(|ips| next.allowed_ips = kept(&ips));
+        patch.allowed_origins.into_iter().for_each(|all| next.allowed_origins = kept(&all));
+        patch.expires_at.map(bodega_kernel::micros).apply(&mut next.expires_at);
+        patch.external_id.map(|id| id.0).apply(&mut next.external_id);
+        next.metadata = metadata;
+    })
+    .await
+}
+
+async fn rotate(tx: Tx, id: Id<ApiKey>, body: ApiKeyRotate) -> Result<NewApiKey> {
+    let row = tx.load(id).await?;
+    still_good(&tx, &row)?;
+    let owner = tx.load(Id::<Organization>::from_uuid(tx.organization)).await?;
+    let secret = secret::make(owner.mode)?;
+    let next = Model {
+        id: tx.new_id::<ApiKey>().uuid(),
+        hash: secret::hash(&secret).to_vec(),
+        hint: secret::hint(&secret),
+        rotated_from_id: Some(row.id),
+        // Two keys cannot have the same; the new one is the one that is meant from now on.
+        external_id: row.external_id.clone(),
+        last_used_at: None,
+        version: 1,
+        created_at: tx.now,
+        updated_at: tx.now,
+        ..row.clone()
+    };
+    let ends = tx.now + TimeDelta::seconds(body.overlap_seconds);
+    let _old: ApiKey = tx
+        .update(&ROTATED, row, |old| {
+            old.external_id = None;
+            old.expires_at = Some(old.expires_at.map_or(ends, |set| set.min(ends)));
+        })
+        .await?;
+    let key = tx.create(&CREATED, next).await?;
+    tx.signal(KEYS);
+    Ok(NewApiKey { secret, key })
+}
+
+/// Ends a key at once.
+pub async fn revoke(tx: Tx, id: Id<ApiKey>) -> Result<ApiKey> {
+    let row = tx.load(id).await?;
+    if row.revoked_at.is_some() {
+        return Err(ended("revoked"));
+    }
+    let now = tx.now;
+    tx.signal(KEYS);
+    tx.update(&REVOKED, row, |next| next.revoked_at = Some(now)).await
+}
+
+/// Makes a key of an organization, within what whoever asks may give.
+pub async fn issue(tx: &Tx, owner: &Organization, body: ApiKeyCreate) -> Result<NewApiKey> {
+    let granted = body.granted();
+    may_grant(tx, &granted, Some(body.plan)).await?;
+    let secret = secret::make(owner.mode)?;
+    let mut row = Model {
+        id: tx.new_id::<ApiKey>().uuid(),
+        organization_id: owner.id.uuid(),
+        name: body.name,
+        hash: secret::hash(&secret).to_vec(),
+        hint: secret::hint(&secret),
+        scopes: if body.all { serde_json::json!(["*"]) } else { kept(&granted) },
+        plan: String::new(),
+        per_minute: 0,
+        per_day: 0,
+        api_version: tx.origin.api_version.clone(),
+        allowed_ips: kept(&body.allowed_ips),
+        allowed_origins: kept(&body.allowed_origins),
+        rotated_from_id: None,
+        expires_at: body.expires_at.map(bodega_kernel::micros),
+        revoked_at: None,
+        last_used_at: None,
+        external_id: body.external_id.map(|id| id.0),
+        metadata: body.metadata.into_json(),
+        version: 1,
+        created_at: tx.now,
+        updated_at: tx.now,
+    };
+    set_plan(&mut row, body.plan);
+    let key = tx.create(&CREATED, row).await?;
+    // A secret that was tried before it was made must not be remembered as unknown.
+    tx.signal(KEYS);
+    Ok(NewApiKey { secret, key })
+}
+
+/// Nobody gives what they do not have.
+async fn may_grant(tx: &Tx, scopes: &[ScopeName], plan: Option<PlanName>) -> Result<()> {
+    if let Some(scope) = scopes.iter().find(|scope| !tx.scopes.holds(scope.as_str())) {
+        let scope = scope.as_str();
+        return Err(Problem::new(&problem::INSUFFICIENT_SCOPE).with("scope", scope).detail(text(
+            format!("A key cannot give the scope `{scope}` that it does not have."),
+            format!("Una clave no puede dar el permiso `{scope}` que no tiene."),
+        )));
+    }
+    let (Some(plan), Some(giver)) = (plan, &tx.actor.id) else { return Ok(()) };
+    let giver = tx.cx().load(Id::<ApiKey>::parse(giver)?).await?;
+    if i64::from(plan.allows().per_minute) > i64::from(giver.per_minute) {
+        return Err(Problem::new(&problem::INSUFFICIENT_SCOPE).detail(text(
+            "A key cannot give a larger plan than its own.",
+            "Una clave no puede dar un plan mayor que el suyo.",
+        )));
+    }
+    Ok(())
+}
+
+fn set_plan(row: &mut Model, plan: PlanName) {
+    let allows = plan.allows();
+    row.plan = plan.as_str().to_owned();
+    row.per_minute = i32::try_from(allows.per_minute).unwrap_or(i32::MAX);
+    row.per_day = i32::try_from(allows.per_day).unwrap_or(i32::MAX);
+}
+
+fn still_good(tx: &Tx, row: &Model) -> Result<()> {
+    match (row.revoked_at, row.expires_at) {
+        (Some(_), _) => Err(ended("revoked")),
+        (None, Some(end)) if end <= tx.now => Err(ended("expired")),
+        _ => Ok(()),
+    }
+}
+
+fn ended(state: &str) -> Problem {
+    Problem::new(&problem::INVALID_TRANSITION)
+        .with("from", state)
+        .with("allowed", Vec::<String>::new())
+}
+
+fn kept<T: Serialize>(all: &[T]) -> Value {
+    serde_json::to_value(all).unwrap_or_default()
+}
+
+fn stored<T: serde::de::DeserializeOwned>(json: Value) -> Vec<T> {
+    serde_json::from_value(json).unwrap_or_default()
+}

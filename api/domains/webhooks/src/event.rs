@@ -1,0 +1,115 @@
+//! Events: every change, written in its own transaction, with the object as the API shows it.
+
+use bodega_contract::Resource;
+use bodega_kernel::{Cx, Id, ListQuery, Noun, Page, Result, tagged};
+use chrono::{DateTime, Utc};
+use entity::webhooks::event::{Entity, Model};
+use serde::Serialize;
+use serde_json::Value;
+use utoipa::ToSchema;
+
+pub(crate) fn resource() -> Resource<EventEntry> {
+    Resource::new("events:read", "events:read", "A change that happened")
+        .list(list)
+        .filter(["type", "object_type", "object_id", "actor_id", "created_at"])
+        .get(get)
+}
+
+/// A change that happened, written in the same transaction.
+#[derive(Clone, Debug, Serialize, ToSchema)]
+#[schema(as = Event)]
+pub struct EventEntry {
+    /// Its id: the same in the log and in every delivery, so it tells duplicates.
+    pub id: Id<Self>,
+    /// Its place in the organization's log, without gaps; null until it has one.
+    #[schema(minimum = 1)]
+    pub sequence: Option<i64>,
+    /// What happened: `product.created`.
+    #[schema(max_length = 100)]
+    pub r#type: String,
+    /// The type of the object.
+    #[schema(max_length = 60)]
+    pub object_type: String,
+    /// The object's id.
+    #[schema(max_length = 60)]
+    pub object_id: String,
+    /// The object's version after the change.
+    #[schema(minimum = 1)]
+    pub object_version: i64,
+    /// The version of the API that `data` is in.
+    #[schema(max_length = 10)]
+    pub api_version: String,
+    /// `api_key`, or `system` where the program acted by itself.
+    #[schema(max_length = 20)]
+    pub actor_type: String,
+    /// Who made the change.
+    #[schema(max_length = 60)]
+    pub actor_id: Option<String>,
+    /// The request that made it.
+    #[schema(max_length = 30)]
+    pub request_id: String,
+    /// The request's trace (W3C Trace Context).
+    #[schema(max_length = 55)]
+    pub traceparent: String,
+    /// The object as the API shows it; as it last was, where it was removed.
+    #[schema(value_type = Object)]
+    pub data: Value,
+    /// The fields that changed, as they were before.
+    #[schema(value_type = Option<Object>)]
+    pub previous: Option<Value>,
+    /// When it happened.
+    pub created_at: DateTime<Utc>,
+}
+
+impl Noun for EventEntry {
+    type Entity = Entity;
+    const NAME: &'static str = "event";
+    const PLURAL: &'static str = "events";
+    const PREFIX: &'static str = "evt";
+}
+
+impl From<Model> for EventEntry {
+    fn from(row: Model) -> Self {
+        let Model {
+            id,
+            organization_id: _,
+            sequence,
+            r#type,
+            object_type,
+            object_id,
+            object_version,
+            api_version,
+            actor_type,
+            actor_id,
+            request_id,
+            traceparent,
+            data,
+            previous,
+            created_at,
+        } = row;
+        Self {
+            id: Id::from_uuid(id),
+            sequence,
+            r#type,
+            object_type,
+            object_id,
+            object_version,
+            api_version,
+            actor_type,
+            actor_id,
+            request_id: tagged("req", request_id),
+            traceparent,
+            data,
+            previous,
+            created_at,
+        }
+    }
+}
+
+async fn list(cx: Cx, query: ListQuery) -> Result<Page<EventEntry>> {
+    cx.page(&query).await
+}
+
+async fn get(cx: Cx, id: Id<EventEntry>) -> Result<EventEntry> {
+    cx.load(id).await
+}

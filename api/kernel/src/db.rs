@@ -1,0 +1,126 @@
+//! The database: one writer and many readers on SQLite, one pool on PostgreSQL.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, PoisonError, RwLock};
+use std::time::Duration;
+
+use sea_orm::sqlx::sqlite::{SqliteJournalMode, SqliteSynchronous};
+use sea_orm::{
+    ConnectOptions, DatabaseConnection, DatabaseTransaction, DbBackend, DbErr,
+    SqliteTransactionMode, TransactionOptions, TransactionTrait,
+};
+
+const SQLITE_READERS: u32 = 4;
+const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(3);
+const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
+const IDLE_BEFORE_TEST: Duration = Duration::from_secs(30);
+
+/// The connections of one process.
+#[derive(Clone)]
+pub struct Database {
+    writer: DatabaseConnection,
+    reader: DatabaseConnection,
+    /// Statements that calls have run, for the figures.
+    statements: Arc<AtomicU64>,
+}
+
+impl Database {
+    /// Opens `sqlite://…` or `postgres://…`.
+    pub async fn open(url: &str, connections_max: u32) -> Result<Self, DbErr> {
+        let connect = async |size: u32, eager: bool| {
+            let mut options = ConnectOptions::new(url);
+            options
+                .max_connections(size)
+                .min_connections(u32::from(eager))
+                .acquire_timeout(ACQUIRE_TIMEOUT)
+                .connect_timeout(ACQUIRE_TIMEOUT)
+                // A ping before each use would double the round trips of a primary-key read.
+                .test_before_acquire(false)
+                .test_before_acquire_if_idle_for(IDLE_BEFORE_TEST)
+                .sqlx_logging(false)
+                .map_sqlx_sqlite_opts(|sqlite| {
+                    sqlite
+                        .create_if_missing(true)
+                        .journal_mode(SqliteJournalMode::Wal)
+                        .synchronous(SqliteSynchronous::Normal)
+                        .busy_timeout(BUSY_TIMEOUT)
+                        .foreign_keys(true)
+                        .statement_cache_capacity(256)
+                });
+            sea_orm::Database::connect(options).await
+        };
+        let statements = Arc::default();
+        if url.starts_with("sqlite:") {
+            let writer = connect(1, true).await?;
+            let reader = connect(SQLITE_READERS, true).await?;
+            return Ok(Self { writer, reader, statements });
+        }
+        let pool = connect(connections_max, true).await?;
+        Ok(Self { writer: pool.clone(), reader: pool, statements })
+    }
+
+    /// SQLite or PostgreSQL.
+    pub fn backend(&self) -> DbBackend {
+        self.writer.get_database_backend()
+    }
+
+    /// For reading. Writing through it breaks the one-writer rule of SQLite.
+    pub fn reader(&self) -> &DatabaseConnection {
+        &self.reader
+    }
+
+    /// For the platform's own writes that are no operation: migrations, batched logs, retention.
+    pub fn writer(&self) -> &DatabaseConnection {
+        &self.writer
+    }
+
+    /// Opens a write transaction; on SQLite it has the write lock from its first statement, so it
+    /// can never fail half way because a reader became a writer.
+    pub(crate) async fn begin(&self) -> Result<DatabaseTransaction, DbErr> {
+        self.count(1);
+        self.writer
+            .begin_with_options(TransactionOptions {
+                sqlite_transaction_mode: Some(SqliteTransactionMode::Immediate),
+                ..TransactionOptions::default()
+            })
+            .await
+    }
+
+    pub(crate) fn count(&self, statements: u64) {
+        self.statements.fetch_add(statements, Ordering::Relaxed);
+    }
+
+    /// How many statements calls have run so far.
+    pub fn statements(&self) -> u64 {
+        self.statements.load(Ordering::Relaxed)
+    }
+}
+
+type Listener = Box<dyn Fn() + Send + Sync>;
+
+/// "Something you may have cached has changed": raised after the commit, here and on every node.
+#[derive(Default)]
+pub struct Signals(RwLock<Vec<(&'static str, Listener)>>);
+
+impl Signals {
+    /// Calls `listener` whenever `topic` is raised; it must be quick.
+    pub fn on(&self, topic: &'static str, listener: impl Fn() + Send + Sync + 'static) {
+        let mut listeners = self.0.write().unwrap_or_else(PoisonError::into_inner);
+        listeners.push((topic, Box::new(listener)));
+    }
+
+    /// Tells the listeners, and returns when they have been told.
+    pub fn raise(&self, topic: &str) {
+        let listeners = self.0.read().unwrap_or_else(PoisonError::into_inner);
+        listeners.iter().filter(|(name, _)| *name == topic).for_each(|(_, listener)| listener());
+    }
+
+    /// Every topic someone listens to.
+    pub fn topics(&self) -> Vec<&'static str> {
+        let listeners = self.0.read().unwrap_or_else(PoisonError::into_inner);
+        let mut topics: Vec<_> = listeners.iter().map(|(name, _)| *name).collect();
+        topics.sort_unstable();
+        topics.dedup();
+        topics
+    }
+}

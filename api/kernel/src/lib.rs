@@ -1,0 +1,39 @@
+//! What everything stands on: ids, money, quantities, problems, the clock, the context a query gets
+//! ([`Cx`]), the open transaction a command gets ([`Tx`]), events and paging.
+//!
+//! Nothing here knows HTTP or GraphQL, and nothing here knows a resource.
+
+mod clock;
+mod cx;
+mod db;
+mod id;
+pub mod json;
+mod metadata;
+mod money;
+mod noun;
+mod page;
+mod patch;
+pub mod problem;
+mod quantity;
+mod scope;
+mod seal;
+mod tx;
+
+pub use chrono::NaiveDate as Date;
+pub use clock::{Clock, SystemClock, TurnedClock, micros};
+pub use cx::{Actor, Cx, Origin, Platform, Source};
+pub use db::{Database, Signals};
+pub use id::{Id, tagged};
+pub use metadata::{ExternalId, Metadata, MetadataPatch};
+pub use money::{CurrencyCode, Money};
+pub use noun::{Event, Noun, Row, State};
+pub use page::{Filter, FilterValue, ListQuery, Op, Page, Sort};
+pub use patch::Patch;
+pub use problem::{Code, FieldError, Language, Problem, Text, text};
+pub use quantity::Quantity;
+pub use scope::{Scope, ScopeSet};
+pub use seal::Sealer;
+pub use tx::{Committed, Tx};
+
+/// What a handler returns.
+pub type Result<T, E = Problem> = std::result::Result<T, E>;

@@ -1,0 +1,317 @@
+//! Lists: filters, sorting and keyset paging, the same for every resource.
+//!
+//! A page starts after the last row of the one before it, by value, so that page 10,000 costs what
+//! page 1 does and rows that come and go in between move nobody else's place.
+
+use std::fmt::Write as _;
+use std::str::FromStr;
+
+use chrono::{DateTime, SecondsFormat, Utc};
+use entity::Owned;
+use sea_orm::sea_query::{ExprTrait, Order};
+use sea_orm::{
+    ColumnTrait, Condition, ConnectionTrait, DbBackend, EntityTrait, ModelTrait, PaginatorTrait,
+    QueryFilter, QueryOrder, QuerySelect, Select, sea_query,
+};
+use sea_query::extension::postgres::PgExpr;
+use sea_query::{Expr, LikeExpr};
+use serde::{Deserialize, Serialize};
+use uuid::Uuid;
+
+use crate::{Cx, FieldError, Noun, Problem, Result, Row, problem, text};
+
+const CURSOR_HOURS: i64 = 24;
+
+/// A value to compare a column with.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub enum FilterValue {
+    /// A text.
+    Text(String),
+    /// A number.
+    Int(i64),
+    /// Yes or no.
+    Bool(bool),
+    /// An instant.
+    Time(DateTime<Utc>),
+    /// An id.
+    Uuid(Uuid),
+}
+
+/// How to compare.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Op {
+    /// Equals.
+    Eq,
+    /// Differs.
+    Ne,
+    /// Above.
+    Gt,
+    /// From.
+    Gte,
+    /// Below.
+    Lt,
+    /// Up to.
+    Lte,
+    /// One of.
+    In,
+    /// Has in it, whatever the case.
+    Contains,
+    /// Starts with, whatever the case.
+    StartsWith,
+    /// Is empty, or is not.
+    IsNull,
+}
+
+/// One condition on a list.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Filter {
+    /// The column.
+    pub field: String,
+    /// How to compare.
+    pub op: Op,
+    /// With what; several for [`Op::In`].
+    pub values: Vec<FilterValue>,
+}
+
+/// What a list is sorted by; ties are broken by id, in the same direction.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Sort {
+    /// The column.
+    pub field: String,
+    /// Largest first.
+    pub descending: bool,
+}
+
+/// What was asked of a list.
+#[derive(Clone, Debug)]
+pub struct ListQuery {
+    /// All must hold.
+    pub filters: Vec<Filter>,
+    /// The order.
+    pub sort: Sort,
+    /// Rows a page, 1 to 100.
+    pub limit: u64,
+    /// Where to go on.
+    pub cursor: Option<String>,
+    /// Whether to count all rows too.
+    pub count: bool,
+}
+
+/// One page of a list.
+#[derive(Clone, Debug)]
+pub struct Page<V> {
+    /// The rows.
+    pub data: Vec<V>,
+    /// Where the next page starts.
+    pub next_cursor: Option<String>,
+    /// Where the page before starts.
+    pub prev_cursor: Option<String>,
+    /// How many rows there are in all, where asked.
+    pub total_count: Option<u64>,
+}
+
+/// What a cursor says, once opened: the row to go on from, and which way.
+#[derive(Serialize, Deserialize)]
+struct Place {
+    issued_s: i64,
+    backward: bool,
+    value: FilterValue,
+    id: Uuid,
+}
+
+impl Cx {
+    /// A page of the organization's rows.
+    pub async fn page<V: Noun>(&self, query: &ListQuery) -> Result<Page<V>>
+    where
+        Row<V>: ModelTrait<Entity = V::Entity>,
+    {
+        self.page_of(V::Entity::of(self.organization), query).await
+    }
+
+    /// A page of some of them.
+    pub async fn page_of<V: Noun>(
+        &self,
+        rows: Select<V::Entity>,
+        query: &ListQuery,
+    ) -> Result<Page<V>>
+    where
+        Row<V>: ModelTrait<Entity = V::Entity>,
+    {
+        let backend = self.db().get_database_backend();
+        let mut rows = rows;
+        for filter in &query.filters {
+            rows = rows.filter(condition::<V::Entity>(filter, backend)?);
+        }
+        let total_count = match query.count {
+            true => Some(rows.clone().count(self.db()).await?),
+            false => None,
+        };
+
+        let context = self.context::<V>(query)?;
+        let place = query.cursor.as_deref().map(|token| self.open(&context, token)).transpose()?;
+        let backward = place.as_ref().is_some_and(|place| place.backward);
+        let ascending = query.sort.descending == backward;
+        let sort = column::<V::Entity>(&query.sort.field)?;
+        let id = V::Entity::ID;
+        if let Some(place) = &place {
+            let columns = Expr::tuple([sort.into_expr(), id.into_expr()]);
+            let values = Expr::tuple([value(&place.value), place.id.into()].map(Expr::value));
+            rows = rows.filter(if ascending { columns.gt(values) } else { columns.lt(values) });
+        }
+        let order = if ascending { Order::Asc } else { Order::Desc };
+        let mut found = rows
+            .order_by(sort, order.clone())
+            .order_by(id, order)
+            .limit(query.limit + 1)
+            .all(self.db())
+            .await?;
+
+        let more = found.len() as u64 > query.limit;
+        found.truncate(query.limit as usize);
+        if backward {
+            found.reverse();
+        }
+        let (before, after) = if backward { (more, true) } else { (place.is_some(), more) };
+        let cursor = |row: Option<&Row<V>>, backward: bool, wanted: bool| match row {
+            Some(row) if wanted => self.seal::<V>(&context, row, sort, backward).map(Some),
+            _ => Ok(None),
+        };
+        let prev_cursor = cursor(found.first(), true, before)?;
+        let next_cursor = cursor(found.last(), false, after)?;
+        let data = found.into_iter().map(V::from).collect();
+        Ok(Page { data, next_cursor, prev_cursor, total_count })
+    }
+
+    /// What a cursor is tied to: whose list, of what, filtered and sorted how.
+    fn context<V: Noun>(&self, query: &ListQuery) -> Result<Vec<u8>> {
+        let tied = (self.organization, V::NAME, &query.filters, &query.sort);
+        serde_json::to_vec(&tied).map_err(Problem::internal)
+    }
+
+    fn seal<V: Noun>(
+        &self,
+        context: &[u8],
+        row: &Row<V>,
+        sort: <V::Entity as EntityTrait>::Column,
+        backward: bool,
+    ) -> Result<String>
+    where
+        Row<V>: ModelTrait<Entity = V::Entity>,
+    {
+        let id = match row.get(V::Entity::ID) {
+            sea_orm::Value::Uuid(Some(id)) => id,
+            other => return Err(Problem::internal(format!("an id that is {other:?}"))),
+        };
+        let place = Place {
+            issued_s: self.now.timestamp(),
+            backward,
+            value: from_column(row.get(sort))?,
+            id,
+        };
+        let content = serde_json::to_vec(&place).map_err(Problem::internal)?;
+        Ok(self.platform.sealer.seal(context, &content))
+    }
+
+    fn open(&self, context: &[u8], token: &str) -> Result<Place> {
+        let invalid = || {
+            let detail = text("is not a cursor of this list", "no es un cursor de esta lista");
+            Problem::new(&problem::INVALID_CURSOR).at(FieldError::query(
+                "cursor",
+                "invalid_cursor",
+                detail,
+            ))
+        };
+        let content = self.platform.sealer.open(context, token).ok_or_else(invalid)?;
+        let place: Place = serde_json::from_slice(&content).map_err(|_| invalid())?;
+        if self.now.timestamp() - place.issued_s > CURSOR_HOURS * 3600 {
+            return Err(invalid());
+        }
+        Ok(place)
+    }
+}
+
+fn column<E: EntityTrait>(name: &str) -> Result<E::Column> {
+    E::Column::from_str(name).map_err(|_| Problem::internal(format!("no column {name}")))
+}
+
+fn condition<E: EntityTrait>(filter: &Filter, backend: DbBackend) -> Result<Condition> {
+    let column = column::<E>(&filter.field)?;
+    let mut values = filter.values.iter().map(value);
+    let expression = match filter.op {
+        Op::In => column.is_in(values),
+        op => {
+            let value = values.next().ok_or_else(|| Problem::internal("a filter without value"))?;
+            match (op, value) {
+                (Op::Ne, value) => column.ne(value),
+                (Op::Gt, value) => column.gt(value),
+                (Op::Gte, value) => column.gte(value),
+                (Op::Lt, value) => column.lt(value),
+                (Op::Lte, value) => column.lte(value),
+                (Op::IsNull, sea_orm::Value::Bool(Some(true))) => column.is_null(),
+                (Op::IsNull, _) => column.is_not_null(),
+                (Op::Contains | Op::StartsWith, sea_orm::Value::String(Some(text))) => {
+                    let start = if op == Op::Contains { "%" } else { "" };
+                    like(column.into_expr(), &format!("{start}{}%", escaped(&text)), backend)
+                }
+                (_, value) => column.eq(value),
+            }
+        }
+    };
+    Ok(Condition::all().add(expression))
+}
+
+/// `LIKE` without regard to case on both: SQLite's own is, PostgreSQL calls it `ILIKE`.
+fn like(column: Expr, pattern: &str, backend: DbBackend) -> Expr {
+    let pattern = LikeExpr::new(pattern).escape('\\');
+    match backend {
+        DbBackend::Postgres => column.ilike(pattern),
+        _ => column.like(pattern),
+    }
+}
+
+fn escaped(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    for character in text.chars() {
+        if matches!(character, '%' | '_' | '\\') {
+            out.push('\\');
+        }
+        let _ = out.write_char(character);
+    }
+    out
+}
+
+fn value(value: &FilterValue) -> sea_orm::Value {
+    match value {
+        FilterValue::Text(text) => text.clone().into(),
+        FilterValue::Int(number) => (*number).into(),
+        FilterValue::Bool(yes) => (*yes).into(),
+        FilterValue::Time(time) => (*time).into(),
+        FilterValue::Uuid(id) => (*id).into(),
+    }
+}
+
+fn from_column(value: sea_orm::Value) -> Result<FilterValue> {
+    use sea_orm::Value;
+    Ok(match value {
+        Value::String(Some(text)) => FilterValue::Text(text),
+        Value::BigInt(Some(number)) => FilterValue::Int(number),
+        Value::Int(Some(number)) => FilterValue::Int(number.into()),
+        Value::Bool(Some(yes)) => FilterValue::Bool(yes),
+        Value::ChronoDateTimeUtc(Some(time)) => FilterValue::Time(time),
+        Value::Uuid(Some(id)) => FilterValue::Uuid(id),
+        other => return Err(Problem::internal(format!("cannot page by {other:?}"))),
+    })
+}
+
+impl FilterValue {
+    /// The value as text, as it would be in a URL.
+    pub fn to_text(&self) -> String {
+        match self {
+            Self::Text(text) => text.clone(),
+            Self::Int(number) => number.to_string(),
+            Self::Bool(yes) => yes.to_string(),
+            Self::Time(time) => time.to_rfc3339_opts(SecondsFormat::Micros, true),
+            Self::Uuid(id) => id.to_string(),
+        }
+    }
+}

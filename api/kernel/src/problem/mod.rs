@@ -1,0 +1,372 @@
+//! What went wrong, as RFC 9457 problem details: one table of codes, in English and Spanish.
+//!
+//! The cause of a 500 travels apart ([`Problem::cause`]) into the log and never into an answer.
+
+mod table;
+
+use std::borrow::Cow;
+
+use sea_orm::{DbErr, SqlErr};
+use serde_json::{Map, Value, json};
+
+pub use table::*;
+
+/// One kind of problem. `code` is a contract: it never changes.
+#[derive(Debug)]
+pub struct Code {
+    /// `not_found`.
+    pub code: &'static str,
+    /// The HTTP status.
+    pub status: u16,
+    /// What it is called, in a few words.
+    pub title: Text,
+    /// What it means and what to do, for its page.
+    pub about: Text,
+}
+
+/// The languages answers come in.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Language {
+    /// `en`.
+    #[default]
+    English,
+    /// `es`.
+    Spanish,
+}
+
+impl Language {
+    /// The better of the two for an `Accept-Language` header; English when neither is named.
+    pub fn accepted(header: &str) -> Self {
+        let mut best = (0.0, Self::English);
+        for range in header.split(',').take(20) {
+            let (tag, weight) = range.split_once(";q=").unwrap_or((range, "1"));
+            let weight: f32 = weight.trim().parse().unwrap_or(0.0);
+            let language = match tag.trim().get(..2).map(str::to_ascii_lowercase).as_deref() {
+                Some("es") => Self::Spanish,
+                Some("en") => Self::English,
+                _ => continue,
+            };
+            if weight > best.0 {
+                best = (weight, language);
+            }
+        }
+        best.1
+    }
+
+    /// The BCP 47 tag.
+    pub fn tag(self) -> &'static str {
+        match self {
+            Self::English => "en",
+            Self::Spanish => "es",
+        }
+    }
+}
+
+/// A sentence in both languages.
+#[derive(Clone, Debug)]
+pub struct Text {
+    en: Cow<'static, str>,
+    es: Cow<'static, str>,
+}
+
+impl Text {
+    /// The sentence in one language.
+    pub fn get(&self, language: Language) -> &str {
+        match language {
+            Language::English => &self.en,
+            Language::Spanish => &self.es,
+        }
+    }
+
+    pub(crate) const fn of(en: &'static str, es: &'static str) -> Self {
+        Self { en: Cow::Borrowed(en), es: Cow::Borrowed(es) }
+    }
+}
+
+/// A sentence in both languages.
+pub fn text(en: impl Into<Cow<'static, str>>, es: impl Into<Cow<'static, str>>) -> Text {
+    Text { en: en.into(), es: es.into() }
+}
+
+/// Where in the request something was wrong, and what.
+#[derive(Clone, Debug)]
+pub struct FieldError {
+    /// `body`, `query`, `path` or `header`.
+    pub place: &'static str,
+    /// A JSON pointer (RFC 6901) into that place.
+    pub pointer: String,
+    /// `unknown_field`, `out_of_range`, …
+    pub code: Cow<'static, str>,
+    /// What is wrong, in a sentence.
+    pub detail: Text,
+}
+
+impl FieldError {
+    /// An error at a place of the request.
+    pub fn new(
+        place: &'static str,
+        pointer: impl Into<String>,
+        code: impl Into<Cow<'static, str>>,
+        detail: Text,
+    ) -> Self {
+        Self { place, pointer: pointer.into(), code: code.into(), detail }
+    }
+
+    /// An error in the body.
+    pub fn body(
+        pointer: impl Into<String>,
+        code: impl Into<Cow<'static, str>>,
+        detail: Text,
+    ) -> Self {
+        Self::new("body", pointer, code, detail)
+    }
+
+    /// An error in a query parameter.
+    pub fn query(name: &str, code: impl Into<Cow<'static, str>>, detail: Text) -> Self {
+        let pointer = format!("/{}", name.replace('~', "~0").replace('/', "~1"));
+        Self::new("query", pointer, code, detail)
+    }
+}
+
+/// A problem, on its way to whoever caused it.
+#[derive(Debug)]
+pub struct Problem(Box<Details>);
+
+/// What a problem says.
+#[derive(Debug)]
+pub struct Details {
+    /// Its kind.
+    pub code: &'static Code,
+    /// This occurrence, in a sentence; the code's meaning where there is none.
+    pub detail: Option<Text>,
+    /// Where in the request.
+    pub errors: Vec<FieldError>,
+    /// Members of its own: `allowed`, `scope`.
+    pub extra: Map<String, Value>,
+    /// When it makes sense to try again.
+    pub retry_after_s: Option<u64>,
+    /// What really happened: for the log, never for the answer.
+    pub cause: Option<String>,
+}
+
+impl std::ops::Deref for Problem {
+    type Target = Details;
+
+    fn deref(&self) -> &Details {
+        &self.0
+    }
+}
+
+impl Problem {
+    /// A problem of this kind.
+    pub fn new(code: &'static Code) -> Self {
+        Self(Box::new(Details {
+            code,
+            detail: None,
+            errors: Vec::new(),
+            extra: Map::new(),
+            retry_after_s: None,
+            cause: None,
+        }))
+    }
+
+    /// What is special about this occurrence.
+    pub fn detail(mut self, detail: Text) -> Self {
+        self.0.detail = Some(detail);
+        self
+    }
+
+    /// Where in the request.
+    pub fn at(mut self, error: FieldError) -> Self {
+        self.0.errors.push(error);
+        self
+    }
+
+    /// A member of its own.
+    pub fn with(mut self, name: &str, value: impl Into<Value>) -> Self {
+        self.0.extra.insert(name.to_owned(), value.into());
+        self
+    }
+
+    /// When to try again.
+    pub fn retry_after(mut self, seconds: u64) -> Self {
+        self.0.retry_after_s = Some(seconds);
+        self
+    }
+
+    /// Something went wrong inside; the answer will not say what.
+    pub fn internal(cause: impl std::fmt::Display) -> Self {
+        let mut problem = Self::new(&INTERNAL_ERROR);
+        problem.0.cause = Some(cause.to_string());
+        problem
+    }
+
+    /// Nothing there, or nothing that this caller may know of.
+    pub fn not_found(noun: &str) -> Self {
+        Self::new(&NOT_FOUND).detail(text(
+            format!("There is no such {} here.", noun.replace('_', " ")),
+            format!("No existe ese objeto ({noun}) aquí."),
+        ))
+    }
+
+    /// An id of another kind.
+    pub fn wrong_id_type(noun: &str, prefix: &str) -> Self {
+        Self::new(&WRONG_ID_TYPE).with("expected_prefix", prefix).detail(text(
+            format!("The id of a {} starts with `{prefix}_`.", noun.replace('_', " ")),
+            format!("El id de este tipo de objeto ({noun}) empieza con `{prefix}_`."),
+        ))
+    }
+
+    /// One thing wrong with the request.
+    pub fn invalid(error: FieldError) -> Self {
+        Self::new(&VALIDATION_FAILED).at(error)
+    }
+
+    /// The document of RFC 9457.
+    pub fn to_json(&self, language: Language, instance: &str, request_id: &str) -> Value {
+        let details = &*self.0;
+        let detail = details.detail.as_ref().unwrap_or(&details.code.about);
+        let mut body = json!({
+            "type": format!("/problems/{}", details.code.code),
+            "title": details.code.title.get(language),
+            "status": details.code.status,
+            "detail": detail.get(language),
+            "instance": instance,
+            "code": details.code.code,
+            "request_id": request_id,
+        });
+        if let Some(members) = body.as_object_mut() {
+            if !details.errors.is_empty() {
+                let errors: Vec<_> = details.errors.iter().map(|e| e.to_json(language)).collect();
+                members.insert("errors".to_owned(), errors.into());
+            }
+            members.extend(details.extra.iter().map(|(name, value)| (name.clone(), value.clone())));
+        }
+        body
+    }
+}
+
+impl FieldError {
+    fn to_json(&self, language: Language) -> Value {
+        json!({
+            "in": self.place,
+            "pointer": self.pointer,
+            "code": self.code,
+            "detail": self.detail.get(language),
+        })
+    }
+}
+
+/// The database decides conflicts: a violated constraint becomes the problem it stands for.
+impl From<DbErr> for Problem {
+    fn from(error: DbErr) -> Self {
+        match error.sql_err() {
+            Some(SqlErr::UniqueConstraintViolation(message)) => taken(&message),
+            Some(SqlErr::ForeignKeyConstraintViolation(_)) => Self::new(&IN_USE),
+            _ if is_down(&error) => {
+                let mut problem = Self::new(&DATABASE_UNAVAILABLE).retry_after(2);
+                problem.0.cause = Some(error.to_string());
+                problem
+            }
+            _ if is_contention(&error) => Self::new(&BUSY).retry_after(1),
+            _ if is_restricted(&error) => Self::new(&IN_USE),
+            _ => Self::internal(error),
+        }
+    }
+}
+
+/// `duplicate key … "variant_sku_key"` (PostgreSQL) or `… failed: variant.organization_id, variant.sku`
+/// (SQLite): both end with the column that the caller can change.
+fn taken(message: &str) -> Problem {
+    let column = match message.split('"').nth(1) {
+        Some(index) => index.strip_suffix("_key").unwrap_or(index),
+        None => message.rsplit('.').next().unwrap_or_default(),
+    };
+    let known = TAKEN.iter().find(|(name, _, _)| {
+        column.strip_suffix(name).is_some_and(|table| table.is_empty() || table.ends_with('_'))
+    });
+    match known {
+        Some((_, pointer, code)) => Problem::new(code).at(FieldError::body(
+            *pointer,
+            code.code,
+            text("is taken by another object", "ya lo usa otro objeto"),
+        )),
+        None => {
+            let mut problem = Problem::new(&CONFLICT).retry_after(1);
+            problem.0.cause = Some(message.to_owned());
+            problem
+        }
+    }
+}
+
+fn is_down(error: &DbErr) -> bool {
+    use sea_orm::RuntimeErr;
+    match error {
+        DbErr::ConnectionAcquire(_) | DbErr::Conn(_) => true,
+        DbErr::Exec(RuntimeErr::SqlxError(cause)) | DbErr::Query(RuntimeErr::SqlxError(cause)) => {
+            use sea_orm::SqlxError as Sqlx;
+            // 57P01-57P03: the server is going down, crashed, or not yet up.
+            matches!(
+                &**cause,
+                Sqlx::Io(_)
+                    | Sqlx::PoolTimedOut
+                    | Sqlx::PoolClosed
+                    | Sqlx::WorkerCrashed
+                    | Sqlx::Tls(_)
+            ) || sql_state(cause).is_some_and(|s| s.starts_with("57P") || s.starts_with("08"))
+        }
+        _ => false,
+    }
+}
+
+/// Lock time-outs, deadlocks and serialization failures: nothing was written, trying again is right.
+fn is_contention(error: &DbErr) -> bool {
+    // PostgreSQL's SQLSTATE, and SQLite's primary and extended SQLITE_BUSY codes.
+    state_is(error, &["40001", "40P01", "55P03", "5", "261", "517", "773"])
+}
+
+/// `ON DELETE RESTRICT` stepped in. SeaORM knows only the plain foreign key violation; PostgreSQL 18
+/// has a SQLSTATE of its own for this one, and SQLite reports it as a trigger's (there are no others).
+fn is_restricted(error: &DbErr) -> bool {
+    state_is(error, &["23001", "1811"])
+}
+
+fn state_is(error: &DbErr, states: &[&str]) -> bool {
+    use sea_orm::RuntimeErr;
+    let (DbErr::Exec(RuntimeErr::SqlxError(cause)) | DbErr::Query(RuntimeErr::SqlxError(cause))) =
+        error
+    else {
+        return false;
+    };
+    sql_state(cause).is_some_and(|state| states.contains(&state.as_str()))
+}
+
+fn sql_state(error: &sea_orm::SqlxError) -> Option<String> {
+    error.as_database_error()?.code().map(Cow::into_owned)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_violated_constraint_names_what_is_taken() {
+        for message in [
+            r#"duplicate key value violates unique constraint "variant_sku_key""#,
+            "UNIQUE constraint failed: variant.organization_id, variant.sku",
+        ] {
+            let problem = taken(message);
+            assert_eq!(problem.code.code, "sku_taken");
+            assert_eq!(problem.errors[0].pointer, "/sku");
+        }
+        assert_eq!(taken("UNIQUE constraint failed: brand.id").code.code, "conflict");
+    }
+
+    #[test]
+    fn the_language_follows_the_weights() {
+        assert_eq!(Language::accepted("es-MX,es;q=0.9,en;q=0.8"), Language::Spanish);
+        assert_eq!(Language::accepted("en;q=0.9, es;q=0.2"), Language::English);
+        assert_eq!(Language::accepted("fr, de"), Language::English);
+        assert_eq!(Language::accepted("¡;q=x"), Language::English);
+    }
+}

@@ -1,0 +1,145 @@
+//! The table of problems. Each has a page at `/problems/{code}`.
+
+use super::{Code, Text};
+
+macro_rules! problems {
+    ($($name:ident $code:literal $status:literal $en:literal / $es:literal: $about:literal / $acerca:literal)*) => {
+        $(
+            #[doc = $about]
+            pub static $name: Code = Code {
+                code: $code,
+                status: $status,
+                title: Text::of($en, $es),
+                about: Text::of($about, $acerca),
+            };
+        )*
+
+        /// Every problem there is, in the order of the table.
+        pub static ALL: &[&Code] = &[$(&$name),*];
+    };
+}
+
+problems! {
+    MALFORMED_JSON "malformed_json" 400 "Malformed JSON" / "JSON mal formado":
+        "The body is not JSON that this API takes: valid UTF-8, one document, no key twice, at most 32 levels, no NUL."
+        / "El cuerpo no es JSON que esta API acepte: UTF-8 válido, un documento, ninguna clave repetida, 32 niveles como máximo, sin NUL."
+    MALFORMED_REQUEST "malformed_request" 400 "Malformed request" / "Solicitud mal formada":
+        "The request is not one that can be read: its path, query or a header is not valid."
+        / "La solicitud no se puede leer: su ruta, sus parámetros o un encabezado no son válidos."
+    UNAUTHENTICATED "unauthenticated" 401 "Not authenticated" / "Sin autenticar":
+        "Send `Authorization: Bearer <key>` with an API key that is neither revoked nor expired."
+        / "Envíe `Authorization: Bearer <clave>` con una clave de API que no esté revocada ni vencida."
+    INSUFFICIENT_SCOPE "insufficient_scope" 403 "Insufficient scope" / "Permiso insuficiente":
+        "The key does not have the scope that this operation needs; `scope` names it."
+        / "La clave no tiene el permiso que esta operación necesita; `scope` lo nombra."
+    ADDRESS_NOT_ALLOWED "address_not_allowed" 403 "Address not allowed" / "Dirección no permitida":
+        "The key may be used only from the addresses it was given."
+        / "La clave sólo se puede usar desde las direcciones que se le asignaron."
+    ORIGIN_NOT_ALLOWED "origin_not_allowed" 403 "Origin not allowed" / "Origen no permitido":
+        "The key may be used in a browser only on the origins it was given."
+        / "La clave sólo se puede usar en un navegador desde los orígenes que se le asignaron."
+    NOT_FOUND "not_found" 404 "Not found" / "No encontrado":
+        "There is nothing here by that name, or nothing that this key may see."
+        / "Aquí no hay nada con ese nombre, o nada que esta clave pueda ver."
+    WRONG_ID_TYPE "wrong_id_type" 404 "Wrong type of id" / "Tipo de id equivocado":
+        "The id is of another type of object; ids start with a prefix that tells their type."
+        / "El id es de otro tipo de objeto; los ids empiezan con un prefijo que indica su tipo."
+    METHOD_NOT_ALLOWED "method_not_allowed" 405 "Method not allowed" / "Método no permitido":
+        "This path does not take that method; `Allow` lists those it takes."
+        / "Esta ruta no acepta ese método; `Allow` enumera los que acepta."
+    NOT_ACCEPTABLE "not_acceptable" 406 "Not acceptable" / "No aceptable":
+        "This path answers in JSON; `Accept` rules that out."
+        / "Esta ruta responde en JSON; `Accept` lo excluye."
+    REQUEST_TIMEOUT "request_timeout" 408 "Request timed out" / "Tiempo agotado":
+        "The body took too long to arrive." / "El cuerpo tardó demasiado en llegar."
+    CONFLICT "conflict" 409 "Conflict" / "Conflicto":
+        "Another request changed the same thing at the same moment. Nothing was written; try again."
+        / "Otra solicitud cambió lo mismo en el mismo momento. No se escribió nada; intente de nuevo."
+    EXTERNAL_ID_TAKEN "external_id_taken" 409 "External id taken" / "Id externo ya usado":
+        "Another object of this type has this `external_id`."
+        / "Otro objeto de este tipo tiene este `external_id`."
+    SKU_TAKEN "sku_taken" 409 "SKU taken" / "SKU ya usado":
+        "Another variant has this `sku`." / "Otra variante tiene este `sku`."
+    BARCODE_TAKEN "barcode_taken" 409 "Barcode taken" / "Código de barras ya usado":
+        "Another variant has this `barcode`." / "Otra variante tiene este `barcode`."
+    SLUG_TAKEN "slug_taken" 409 "Slug taken" / "Slug ya usado":
+        "Another object of this type has this `slug`." / "Otro objeto de este tipo tiene este `slug`."
+    NAME_TAKEN "name_taken" 409 "Name taken" / "Nombre ya usado":
+        "Another object of this type has this `name`." / "Otro objeto de este tipo tiene este `name`."
+    OPTIONS_TAKEN "options_taken" 409 "Option combination taken" / "Combinación de opciones ya usada":
+        "Another variant of the product has the same combination of options."
+        / "Otra variante del producto tiene la misma combinación de opciones."
+    PRICE_TAKEN "price_taken" 409 "Price taken" / "Precio ya definido":
+        "The variant already has a price in this currency from this quantity on."
+        / "La variante ya tiene un precio en esta moneda a partir de esta cantidad."
+    IN_USE "in_use" 409 "In use" / "En uso":
+        "Other objects point to this one; take them off it first."
+        / "Otros objetos apuntan a éste; quítelos primero."
+    INVALID_TRANSITION "invalid_transition" 409 "Invalid transition" / "Transición no válida":
+        "The object's status does not allow this action; `allowed` lists the states it could go to."
+        / "El estado del objeto no permite esta acción; `allowed` enumera los estados a los que puede pasar."
+    CYCLE "cycle" 409 "Would be a cycle" / "Formaría un ciclo":
+        "The change would put a node under itself, or the tree deeper than it may be."
+        / "El cambio pondría un nodo debajo de sí mismo, o el árbol más hondo de lo permitido."
+    OPTIONS_MISMATCH "options_mismatch" 409 "Options do not match" / "Las opciones no coinciden":
+        "A variant has exactly one of the product's values for each of its options."
+        / "Una variante tiene exactamente uno de los valores del producto para cada una de sus opciones."
+    LIMIT_REACHED "limit_reached" 409 "Limit reached" / "Límite alcanzado":
+        "The parent already holds as many of these as it may." / "El objeto padre ya tiene tantos de éstos como puede."
+    IDEMPOTENCY_IN_PROGRESS "idempotency_in_progress" 409 "Still in progress" / "Aún en proceso":
+        "The first request with this `Idempotency-Key` is still running; try again after `Retry-After` seconds."
+        / "La primera solicitud con esta `Idempotency-Key` aún se ejecuta; intente de nuevo tras `Retry-After` segundos."
+    VERSION_MISMATCH "version_mismatch" 412 "Stale version" / "Versión atrasada":
+        "The object has been changed since the version in `If-Match`; read it again."
+        / "El objeto ha cambiado desde la versión de `If-Match`; léalo de nuevo."
+    PAYLOAD_TOO_LARGE "payload_too_large" 413 "Too large" / "Demasiado grande":
+        "The body is larger than this path takes." / "El cuerpo es más grande de lo que esta ruta acepta."
+    URI_TOO_LONG "uri_too_long" 414 "Too long" / "Demasiado largo":
+        "The path and query are longer than 16 KiB." / "La ruta y sus parámetros pasan de 16 KiB."
+    UNSUPPORTED_MEDIA_TYPE "unsupported_media_type" 415 "Unsupported media type" / "Tipo de contenido no admitido":
+        "Send the body as `application/json` in UTF-8, not encoded."
+        / "Envíe el cuerpo como `application/json` en UTF-8, sin codificar."
+    VALIDATION_FAILED "validation_failed" 422 "Not valid" / "No válido":
+        "Something in the request is not as the documentation asks; `errors` says what and where."
+        / "Algo en la solicitud no es como la documentación pide; `errors` dice qué y dónde."
+    UNKNOWN_VERSION "unknown_version" 422 "Unknown version" / "Versión desconocida":
+        "`Bodega-Version` is none of this API's dates; `versions` lists them."
+        / "`Bodega-Version` no es ninguna de las fechas de esta API; `versions` las enumera."
+    INVALID_CURSOR "invalid_cursor" 422 "Invalid cursor" / "Cursor no válido":
+        "The cursor is not one that this list gave for the same filters and sort within the last 24 hours."
+        / "El cursor no es uno que esta lista diera para los mismos filtros y orden en las últimas 24 horas."
+    EXPANSION_TOO_LARGE "expansion_too_large" 422 "Expansion too large" / "Expansión demasiado grande":
+        "What `expand` asks for is more than 10,000 objects; ask for fewer rows or fewer levels."
+        / "Lo que `expand` pide pasa de 10,000 objetos; pida menos filas o menos niveles."
+    IDEMPOTENCY_KEY_REUSED "idempotency_key_reused" 422 "Idempotency key reused" / "Clave de idempotencia reutilizada":
+        "This `Idempotency-Key` came before with another request; use a new key for a new request."
+        / "Esta `Idempotency-Key` ya llegó con otra solicitud; use una clave nueva para una solicitud nueva."
+    BATCH_ABORTED "batch_aborted" 424 "Batch aborted" / "Lote anulado":
+        "Another line of this atomic batch failed, so nothing of the batch was done."
+        / "Otra línea de este lote atómico falló, así que no se hizo nada del lote."
+    QUOTA_EXCEEDED "quota_exceeded" 429 "Too many requests" / "Demasiadas solicitudes":
+        "The key has used up a limit of its plan; `violated-policies` names it, `Retry-After` says when to come back."
+        / "La clave agotó un límite de su plan; `violated-policies` lo nombra, `Retry-After` dice cuándo volver."
+    HEADERS_TOO_LARGE "headers_too_large" 431 "Headers too large" / "Encabezados demasiado grandes":
+        "The headers are larger than this server reads." / "Los encabezados son más grandes de lo que este servidor lee."
+    INTERNAL_ERROR "internal_error" 500 "Internal error" / "Error interno":
+        "Something went wrong on our side and nothing was written; `request_id` finds it in our logs."
+        / "Algo falló de nuestro lado y no se escribió nada; `request_id` lo ubica en nuestros registros."
+    BUSY "busy" 503 "Busy" / "Ocupado":
+        "Too much was going on at the same moment. Nothing was written; try again."
+        / "Había demasiado en curso en el mismo momento. No se escribió nada; intente de nuevo."
+    DATABASE_UNAVAILABLE "database_unavailable" 503 "Database unavailable" / "Base de datos no disponible":
+        "The database does not answer. Nothing was written; try again after `Retry-After` seconds."
+        / "La base de datos no responde. No se escribió nada; intente de nuevo tras `Retry-After` segundos."
+}
+
+/// What a violated unique index says: its last column, where the value came from, and the problem.
+pub(super) static TAKEN: &[(&str, &str, &Code)] = &[
+    ("external_id", "/external_id", &EXTERNAL_ID_TAKEN),
+    ("sku", "/sku", &SKU_TAKEN),
+    ("barcode", "/barcode", &BARCODE_TAKEN),
+    ("slug", "/slug", &SLUG_TAKEN),
+    ("name", "/name", &NAME_TAKEN),
+    ("options_key", "/options", &OPTIONS_TAKEN),
+    ("min_quantity", "/min_quantity", &PRICE_TAKEN),
+];

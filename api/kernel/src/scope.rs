@@ -1,0 +1,41 @@
+//! What a key may do.
+
+use std::collections::BTreeSet;
+use std::fmt;
+
+/// A scope: `catalog:read`, `keys:write`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Scope(pub &'static str);
+
+impl fmt::Display for Scope {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.0)
+    }
+}
+
+/// The scopes someone holds, `*` being all of them, also those to come.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct ScopeSet(BTreeSet<String>);
+
+impl ScopeSet {
+    /// Every scope there is.
+    pub fn all() -> Self {
+        Self::from_iter(["*".to_owned()])
+    }
+
+    /// Whether this scope is held.
+    pub fn holds(&self, scope: &str) -> bool {
+        self.0.contains(scope) || self.0.contains("*")
+    }
+
+    /// The scopes' names, in order.
+    pub fn names(&self) -> impl Iterator<Item = &str> {
+        self.0.iter().map(String::as_str)
+    }
+}
+
+impl FromIterator<String> for ScopeSet {
+    fn from_iter<I: IntoIterator<Item = String>>(names: I) -> Self {
+        Self(names.into_iter().collect())
+    }
+}

@@ -1,0 +1,496 @@
+//! What a command gets: the open transaction, and the only ways to write in it.
+//!
+//! Every write goes through [`Tx::create`], [`Tx::update`] or [`Tx::delete`], and each notes an event
+//! and an audit row in the journal, which [`Tx::commit`] writes before it commits: so a change, its
+//! events and its audit rows are there together or not at all, and no handler can forget one.
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use chrono::{DateTime, Utc};
+use entity::identity::audit_entry;
+use entity::platform::{idempotency_record, setting};
+use entity::webhooks::event;
+use entity::{Owned, Stored};
+use sea_orm::sea_query::OnConflict;
+use sea_orm::{
+    ActiveModelTrait, ColumnTrait, ConnectionTrait, DatabaseTransaction, DbBackend, EntityTrait,
+    IntoActiveModel, QueryFilter, QuerySelect, Statement,
+};
+use serde_json::{Map, Value};
+use uuid::Uuid;
+
+use crate::{Cx, Event, Id, Noun, Problem, Result, Row, problem};
+
+/// Rows in one statement: PostgreSQL binds up to 65,535 values, SQLite up to 32,766.
+const ROWS_PER_INSERT: usize = 500;
+
+/// An open write transaction. Cheap to clone: all clones are the same one.
+#[derive(Clone)]
+pub struct Tx {
+    cx: Cx,
+    transaction: Arc<DatabaseTransaction>,
+    journal: Arc<Mutex<Journal>>,
+    shared: bool,
+}
+
+#[derive(Default)]
+struct Journal {
+    events: Vec<event::Model>,
+    audit: Vec<audit_entry::Model>,
+    signals: Vec<&'static str>,
+    guard: Option<Guard>,
+}
+
+/// `If-Match`: the version that the object of the call must have.
+struct Guard {
+    object: Uuid,
+    version: i64,
+    checked: bool,
+}
+
+/// What a commit wrote beside the change.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Committed {
+    /// How many events.
+    pub events: usize,
+}
+
+impl std::ops::Deref for Tx {
+    type Target = Cx;
+
+    fn deref(&self) -> &Cx {
+        &self.cx
+    }
+}
+
+impl Tx {
+    /// Opens a transaction. Only the corridor does.
+    pub async fn open(cx: &Cx) -> Result<Self> {
+        let transaction = Arc::new(cx.platform.db.begin().await?);
+        Ok(Self {
+            cx: cx.within(transaction.clone()),
+            transaction,
+            journal: Arc::default(),
+            shared: false,
+        })
+    }
+
+    /// The same transaction, for another operation of the same batch.
+    pub fn doing(&self, operation: &'static str) -> Self {
+        Self { cx: self.cx.doing(operation), shared: true, ..self.clone() }
+    }
+
+    /// The context, to read from this transaction.
+    pub fn cx(&self) -> &Cx {
+        &self.cx
+    }
+
+    /// The object of this call must have this version when it is loaded.
+    pub fn expect_version(&self, object: Uuid, version: i64) {
+        self.journal().guard = Some(Guard { object, version, checked: false });
+    }
+
+    /// The row of an object, locked until the end; checks `If-Match`.
+    pub async fn load<V: Noun>(&self, id: Id<V>) -> Result<Row<V>>
+    where
+        Row<V>: Stored,
+    {
+        let mut query = V::Entity::of(self.organization).filter(V::Entity::ID.eq(id.uuid()));
+        if self.db().get_database_backend() == DbBackend::Postgres {
+            query = query.lock_exclusive();
+        }
+        let row = query.one(self.db()).await?.ok_or_else(|| Problem::not_found(V::NAME))?;
+        if let Some(guard) = self.journal().guard.as_mut().filter(|g| g.object == id.uuid()) {
+            guard.checked = true;
+            if guard.version != row.version() {
+                return Err(
+                    Problem::new(&problem::VERSION_MISMATCH).with("current_version", row.version())
+                );
+            }
+        }
+        Ok(row)
+    }
+
+    /// Checks that an object that the body points at is there, and keeps it there until the end.
+    pub async fn refer<V: Noun>(&self, id: Id<V>, pointer: &str) -> Result<()> {
+        self.refer_all(&[id], pointer).await
+    }
+
+    /// [`Tx::refer`] for several, in one statement.
+    pub async fn refer_all<V: Noun>(&self, ids: &[Id<V>], pointer: &str) -> Result<()> {
+        if ids.is_empty() {
+            return Ok(());
+        }
+        let mut query = V::Entity::of(self.organization)
+            .filter(V::Entity::ID.is_in(ids.iter().map(|id| id.uuid())))
+            .select_only()
+            .column(V::Entity::ID);
+        if self.db().get_database_backend() == DbBackend::Postgres {
+            query = query.lock_shared();
+        }
+        let found: Vec<Uuid> = query.into_tuple().all(self.db()).await?;
+        match ids.iter().position(|id| !found.contains(&id.uuid())) {
+            None => Ok(()),
+            Some(index) => {
+                let pointer =
+                    if ids.len() > 1 { format!("{pointer}/{index}") } else { pointer.to_owned() };
+                let missing = Problem::not_found(V::NAME);
+                let detail = missing.detail.clone().unwrap_or_else(|| missing.code.about.clone());
+                Err(missing.at(problem::FieldError::body(pointer, "not_found", detail)))
+            }
+        }
+    }
+
+    /// Only one transaction at a time goes on from here, an organization and `what`: for rules that
+    /// span rows, such as a tree without cycles. SQLite has one writer anyway.
+    pub async fn alone(&self, what: &str) -> Result<()> {
+        if self.db().get_database_backend() == DbBackend::Postgres {
+            let name = format!("{what}:{}", self.organization);
+            self.db()
+                .execute_raw(Statement::from_sql_and_values(
+                    DbBackend::Postgres,
+                    "SELECT pg_advisory_xact_lock(hashtextextended($1, 0))",
+                    [name.into()],
+                ))
+                .await?;
+        }
+        Ok(())
+    }
+
+    /// Writes a new object.
+    pub async fn create<V: Noun>(&self, event: &'static Event, row: Row<V>) -> Result<V>
+    where
+        Row<V>: Stored + IntoActiveModel<<V::Entity as EntityTrait>::ActiveModel>,
+        <V::Entity as EntityTrait>::ActiveModel: Send,
+    {
+        self.create_many(event, vec![row]).await?.pop().ok_or_else(|| Problem::internal("no row"))
+    }
+
+    /// Writes new objects: a statement for every 500 of them.
+    #[expect(clippy::disallowed_methods, reason = "one of the three ways to write")]
+    pub async fn create_many<V: Noun>(
+        &self,
+        event: &'static Event,
+        rows: Vec<Row<V>>,
+    ) -> Result<Vec<V>>
+    where
+        Row<V>: Stored + IntoActiveModel<<V::Entity as EntityTrait>::ActiveModel>,
+        <V::Entity as EntityTrait>::ActiveModel: Send,
+    {
+        for chunk in rows.chunks(ROWS_PER_INSERT) {
+            let models = chunk.iter().cloned().map(IntoActiveModel::into_active_model);
+            V::Entity::insert_many(models).exec_without_returning(self.db()).await?;
+        }
+        let mut views = Vec::with_capacity(rows.len());
+        for row in rows {
+            let (id, version) = (row.id(), row.version());
+            let view = V::from(row);
+            self.note::<V>(event, id, version, None, Some(to_json(&view)?));
+            views.push(view);
+        }
+        Ok(views)
+    }
+
+    /// Changes an object; a change that changes nothing writes nothing.
+    #[expect(clippy::disallowed_methods, reason = "one of the three ways to write")]
+    pub async fn update<M, V>(
+        &self,
+        event: &'static Event,
+        row: M,
+        change: impl FnOnce(&mut M),
+    ) -> Result<V>
+    where
+        M: Stored + IntoActiveModel<<M::Entity as EntityTrait>::ActiveModel>,
+        M::Entity: Owned<Model = M>,
+        <M::Entity as EntityTrait>::ActiveModel: Send,
+        V: Noun<Entity = M::Entity> + From<M>,
+    {
+        let mut next = row.clone();
+        change(&mut next);
+        if next == row {
+            return Ok(row.into());
+        }
+        next.touch(self.now);
+        let model = next.clone().into_active_model().reset_all();
+        M::Entity::update(model).exec_without_returning(self.db()).await?;
+        let (id, version) = (next.id(), next.version());
+        let view = V::from(next);
+        self.note::<V>(event, id, version, Some(to_json(&V::from(row))?), Some(to_json(&view)?));
+        Ok(view)
+    }
+
+    /// Removes an object.
+    pub async fn delete<V: Noun>(&self, event: &'static Event, row: Row<V>) -> Result<()>
+    where
+        Row<V>: Stored,
+    {
+        self.delete_many::<V>(event, vec![row]).await
+    }
+
+    /// Removes objects: a statement for every 500 of them.
+    #[expect(clippy::disallowed_methods, reason = "one of the three ways to write")]
+    pub async fn delete_many<V: Noun>(&self, event: &'static Event, rows: Vec<Row<V>>) -> Result<()>
+    where
+        Row<V>: Stored,
+    {
+        for chunk in rows.chunks(ROWS_PER_INSERT) {
+            V::Entity::delete_many()
+                .filter(V::Entity::ORGANIZATION.eq(self.organization))
+                .filter(V::Entity::ID.is_in(chunk.iter().map(Stored::id)))
+                .exec(self.db())
+                .await?;
+        }
+        for row in rows {
+            let (id, version) = (row.id(), row.version());
+            self.note::<V>(event, id, version + 1, Some(to_json(&V::from(row))?), None);
+        }
+        Ok(())
+    }
+
+    /// Replaces the rows of a table that only indexes a field of `V`, such as product × category.
+    pub async fn reindex<E: Owned>(
+        &self,
+        column: E::Column,
+        of: Uuid,
+        rows: Vec<E::ActiveModel>,
+    ) -> Result<()>
+    where
+        E::ActiveModel: Send,
+    {
+        self.reindex_all::<E>(column, &[of], rows).await
+    }
+
+    /// [`Tx::reindex`] for several, in as many statements as for one.
+    #[expect(clippy::disallowed_methods, reason = "rows without an event of their own")]
+    pub async fn reindex_all<E: Owned>(
+        &self,
+        column: E::Column,
+        of: &[Uuid],
+        rows: Vec<E::ActiveModel>,
+    ) -> Result<()>
+    where
+        E::ActiveModel: Send,
+    {
+        E::delete_many()
+            .filter(E::ORGANIZATION.eq(self.organization))
+            .filter(column.is_in(of.iter().copied()))
+            .exec(self.db())
+            .await?;
+        for chunk in rows.chunks(ROWS_PER_INSERT) {
+            E::insert_many(chunk.iter().cloned()).exec_without_returning(self.db()).await?;
+        }
+        Ok(())
+    }
+
+    /// Tells the caches of every node, after the commit, that something of `topic` has changed.
+    pub fn signal(&self, topic: &'static str) {
+        let mut journal = self.journal();
+        if !journal.signals.contains(&topic) {
+            journal.signals.push(topic);
+        }
+    }
+
+    /// Whether this is one of the lines of an atomic batch.
+    pub fn is_shared(&self) -> bool {
+        self.shared
+    }
+
+    /// The event noted so far that is none of these, if there is one.
+    pub fn undeclared(&self, declared: &[&'static Event]) -> Option<String> {
+        let journal = self.journal();
+        let mut names = journal.events.iter().map(|event| &event.r#type);
+        names.find(|name| declared.iter().all(|event| event.name != *name)).cloned()
+    }
+
+    /// The answer that this key was given before, still kept. Where another node is answering the
+    /// same key right now, `idempotency_in_progress`.
+    pub async fn remembered(
+        &self,
+        key: &str,
+        kept_since: DateTime<Utc>,
+    ) -> Result<Option<idempotency_record::Model>> {
+        if self.db().get_database_backend() == DbBackend::Postgres {
+            let name = format!("{}:{key}", self.organization);
+            let row = self
+                .db()
+                .query_one_raw(Statement::from_sql_and_values(
+                    DbBackend::Postgres,
+                    "SELECT pg_try_advisory_xact_lock(hashtextextended($1, 1)) AS free",
+                    [name.into()],
+                ))
+                .await?;
+            if !row.is_some_and(|row| row.try_get("", "free").unwrap_or(false)) {
+                return Err(Problem::new(&problem::IDEMPOTENCY_IN_PROGRESS).retry_after(1));
+            }
+        }
+        let found = idempotency_record::Entity::of(self.organization)
+            .filter(idempotency_record::Column::IdempotencyKey.eq(key))
+            .one(self.db())
+            .await?;
+        match found {
+            Some(old) if old.created_at < kept_since => {
+                self.forget(key).await?;
+                Ok(None)
+            }
+            found => Ok(found),
+        }
+    }
+
+    #[expect(clippy::disallowed_methods, reason = "the platform's own row")]
+    async fn forget(&self, key: &str) -> Result<()> {
+        idempotency_record::Entity::delete_many()
+            .filter(idempotency_record::Column::OrganizationId.eq(self.organization))
+            .filter(idempotency_record::Column::IdempotencyKey.eq(key))
+            .exec(self.db())
+            .await?;
+        Ok(())
+    }
+
+    /// Writes the journal and the answers that are to be remembered; then commits.
+    #[expect(clippy::disallowed_methods, reason = "the journal's own rows")]
+    pub async fn commit(self, answers: Vec<idempotency_record::Model>) -> Result<Committed> {
+        let Journal { events, audit, signals, guard } = std::mem::take(&mut *self.journal());
+        if guard.is_some_and(|guard| !guard.checked) {
+            return Err(Problem::internal("If-Match was given and never checked"));
+        }
+        let db = self.db();
+        for chunk in events.chunks(ROWS_PER_INSERT) {
+            let models = chunk.iter().cloned().map(IntoActiveModel::into_active_model);
+            event::Entity::insert_many(models).exec_without_returning(db).await?;
+        }
+        for chunk in audit.chunks(ROWS_PER_INSERT) {
+            let models = chunk.iter().cloned().map(IntoActiveModel::into_active_model);
+            audit_entry::Entity::insert_many(models).exec_without_returning(db).await?;
+        }
+        for chunk in answers.chunks(ROWS_PER_INSERT) {
+            let models = chunk.iter().cloned().map(IntoActiveModel::into_active_model);
+            idempotency_record::Entity::insert_many(models).exec_without_returning(db).await?;
+        }
+        for topic in &signals {
+            self.publish(topic).await?;
+        }
+        let platform = self.platform.clone();
+        self.finish().await?.commit().await?;
+        platform.db.count(1);
+        signals.iter().for_each(|topic| platform.signals.raise(topic));
+        Ok(Committed { events: events.len() })
+    }
+
+    /// Undoes everything.
+    pub async fn rollback(self) -> Result<()> {
+        let platform = self.platform.clone();
+        self.finish().await?.rollback().await?;
+        platform.db.count(1);
+        Ok(())
+    }
+
+    async fn finish(self) -> Result<DatabaseTransaction> {
+        let Self { cx, transaction, .. } = self;
+        drop(cx);
+        Arc::into_inner(transaction)
+            .ok_or_else(|| Problem::internal("a handler kept the transaction beyond its end"))
+    }
+
+    /// A row that other processes poll on SQLite, and a notification on PostgreSQL.
+    #[expect(clippy::disallowed_methods, reason = "the platform's own row")]
+    async fn publish(&self, topic: &str) -> Result<()> {
+        let row =
+            setting::Model { name: format!("signal:{topic}"), value: Uuid::now_v7().to_string() };
+        setting::Entity::insert(row.into_active_model())
+            .on_conflict(
+                OnConflict::column(setting::Column::Name)
+                    .update_column(setting::Column::Value)
+                    .to_owned(),
+            )
+            .exec_without_returning(self.db())
+            .await?;
+        if self.db().get_database_backend() == DbBackend::Postgres {
+            self.db()
+                .execute_raw(Statement::from_sql_and_values(
+                    DbBackend::Postgres,
+                    "SELECT pg_notify('bodega_signal', $1)",
+                    [topic.into()],
+                ))
+                .await?;
+        }
+        Ok(())
+    }
+
+    fn journal(&self) -> MutexGuard<'_, Journal> {
+        self.journal.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn note<V: Noun>(
+        &self,
+        event: &'static Event,
+        id: Uuid,
+        version: i64,
+        before: Option<Value>,
+        after: Option<Value>,
+    ) {
+        let cx = &self.cx;
+        let object_id = Id::<V>::from_uuid(id).to_string();
+        let (was, is) = match (&before, &after) {
+            (Some(before), Some(after)) => {
+                let (was, is) = difference(before, after);
+                (Some(was), Some(is))
+            }
+            _ => (before.clone(), after.clone()),
+        };
+        let previous =
+            if after.is_some() { was.clone().filter(|_| before.is_some()) } else { None };
+        let mut journal = self.journal();
+        journal.events.push(event::Model {
+            id: Uuid::now_v7(),
+            organization_id: cx.organization,
+            sequence: None,
+            r#type: event.name.to_owned(),
+            object_type: V::NAME.to_owned(),
+            object_id: object_id.clone(),
+            object_version: version,
+            api_version: cx.origin.api_version.clone(),
+            actor_type: cx.actor.kind.to_owned(),
+            actor_id: cx.actor.id.clone(),
+            request_id: cx.origin.request_id,
+            traceparent: cx.origin.traceparent.clone(),
+            data: after.or(before).unwrap_or_default(),
+            previous,
+            created_at: cx.now,
+        });
+        journal.audit.push(audit_entry::Model {
+            id: Uuid::now_v7(),
+            organization_id: cx.organization,
+            operation: cx.origin.operation.to_owned(),
+            object_type: V::NAME.to_owned(),
+            object_id,
+            actor_type: cx.actor.kind.to_owned(),
+            actor_id: cx.actor.id.clone(),
+            ip: cx.origin.ip.clone(),
+            user_agent: cx.origin.user_agent.clone(),
+            request_id: cx.origin.request_id,
+            traceparent: cx.origin.traceparent.clone(),
+            before: was,
+            after: is,
+            created_at: cx.now,
+        });
+    }
+}
+
+fn to_json(view: &impl serde::Serialize) -> Result<Value> {
+    serde_json::to_value(view).map_err(Problem::internal)
+}
+
+/// The members that differ: as they were, as they are.
+fn difference(before: &Value, after: &Value) -> (Value, Value) {
+    let (mut was, mut is) = (Map::new(), Map::new());
+    if let (Value::Object(before), Value::Object(after)) = (before, after) {
+        for (name, value) in after {
+            let old = before.get(name).unwrap_or(&Value::Null);
+            if old != value {
+                was.insert(name.clone(), old.clone());
+                is.insert(name.clone(), value.clone());
+            }
+        }
+    }
+    (Value::Object(was), Value::Object(is))
+}

@@ -1,0 +1,106 @@
+//! Puts the parts together: the registry, the platform and the corridor.
+
+use std::sync::Arc;
+
+use bodega_contract::{Limiter, Registry, Versions};
+use bodega_corridor::Corridor;
+use bodega_identity::{Keyring, LogRecorder};
+use bodega_kernel::{Database, Platform, Sealer, Signals, SystemClock};
+use entity::platform::setting;
+use sea_orm::{ColumnTrait, EntityTrait, IntoActiveModel, QueryFilter};
+
+use crate::config::Config;
+use crate::limits::{DailyCounts, InMemory, InRedis};
+use crate::migrate;
+
+/// The first version of the API.
+const FIRST_VERSION: &str = "2026-11-20";
+
+const SEALING_KEY: &str = "sealing_key";
+
+/// Every resource there is, an area a line.
+pub(crate) fn registry() -> Registry {
+    let mut resources = bodega_identity::resources();
+    resources.extend(bodega_catalog::resources());
+    resources.extend(bodega_webhooks::resources());
+    resources.push(bodega_corridor::batches());
+    Registry::new(resources)
+}
+
+/// Every version there is: the first, and the changes since.
+pub(crate) fn versions() -> Versions {
+    Versions::new(FIRST_VERSION, Vec::new())
+}
+
+/// What a running program is made of.
+pub(crate) struct App {
+    pub(crate) corridor: Arc<Corridor>,
+    pub(crate) keyring: Arc<Keyring>,
+    pub(crate) counts: Arc<DailyCounts>,
+    pub(crate) memory: Arc<InMemory>,
+    pub(crate) figures: Arc<bodega_identity::Figures>,
+    /// Ends, everything written, when the corridor is gone.
+    pub(crate) recorder: tokio::task::JoinHandle<()>,
+}
+
+/// Opens the database, brought up to date first where that is wanted.
+pub(crate) async fn platform(config: &Config, migrating: bool) -> Result<Arc<Platform>, String> {
+    let url = config.database()?;
+    if migrating {
+        migrate::up(&url).await?;
+    }
+    let db = Database::open(&url, config.database_connections)
+        .await
+        .map_err(|error| format!("cannot open the database: {error}"))?;
+    let sealer = Sealer::new(sealing_key(&db).await?.as_bytes());
+    let clock = Arc::new(SystemClock);
+    Ok(Arc::new(Platform { db, clock, sealer, signals: Signals::default() }))
+}
+
+/// Builds everything over a platform.
+pub(crate) async fn build(config: &Config, platform: Arc<Platform>) -> Result<App, String> {
+    // The list of operations never changes while the program runs, and everything points into it.
+    let registry: &'static Registry = Box::leak(Box::new(registry()));
+    let counts = Arc::new(DailyCounts::new(platform.clone()));
+    let memory = Arc::new(InMemory::new(counts.clone()));
+    let limiter: Arc<dyn Limiter> = match &config.redis_url {
+        Some(url) => Arc::new(InRedis::connect(url, counts.clone(), memory.clone()).await?),
+        None => memory.clone(),
+    };
+    let keyring = Keyring::new(platform.clone());
+    let (recorder, task) = LogRecorder::start(platform.clone());
+    let figures = recorder.figures();
+    let corridor = Arc::new(Corridor::new(
+        registry,
+        platform,
+        versions(),
+        keyring.clone(),
+        limiter,
+        Arc::new(recorder),
+    ));
+    Ok(App { corridor, keyring, counts, memory, figures, recorder: task })
+}
+
+/// The key that cursors are sealed with: made once, shared by every node.
+#[expect(clippy::disallowed_methods, reason = "the platform's own row")]
+async fn sealing_key(db: &Database) -> Result<String, String> {
+    let failed = |error: sea_orm::DbErr| {
+        format!("cannot read the settings ({error}); has `bodega migrate` run?")
+    };
+    let mut random = [0_u8; 32];
+    getrandom::fill(&mut random).map_err(|error| format!("no randomness: {error}"))?;
+    let value = random.iter().map(|byte| format!("{byte:02x}")).collect();
+    let row = setting::Model { name: SEALING_KEY.to_owned(), value };
+    // The first node to start makes it; the others find it.
+    setting::Entity::insert(row.into_active_model())
+        .on_conflict_do_nothing()
+        .exec_without_returning(db.writer())
+        .await
+        .map_err(failed)?;
+    let row = setting::Entity::find()
+        .filter(setting::Column::Name.eq(SEALING_KEY))
+        .one(db.writer())
+        .await
+        .map_err(failed)?;
+    row.map(|row| row.value).ok_or_else(|| "the sealing key is gone".to_owned())
+}

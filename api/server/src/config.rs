@@ -1,0 +1,117 @@
+//! Settings: a file, then the environment, checked before anything starts.
+
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+
+use figment::Figment;
+use figment::providers::{Env, Format, Serialized, Toml};
+use serde::{Deserialize, Serialize};
+
+/// What the program can be told. Every setting is `BODEGA_<NAME>` in the environment too.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Config {
+    /// Where the API and its docs are served; port 0 takes a free one.
+    pub(crate) listen: SocketAddr,
+    /// Where figures and health are served: not for the public.
+    pub(crate) admin_listen: SocketAddr,
+    /// The folder of the embedded database and of the demo's keys.
+    pub(crate) data_dir: PathBuf,
+    /// `sqlite://…` or `postgres://…`; a file in the data folder where it is not set.
+    pub(crate) database_url: Option<String>,
+    /// The most connections to PostgreSQL.
+    pub(crate) database_connections: u32,
+    /// Where set, nodes share their rate limits there.
+    pub(crate) redis_url: Option<String>,
+    /// Threads that answer calls; as many as there are cores where it is not set.
+    pub(crate) workers: Option<usize>,
+    /// How many proxies in front are trusted to say where a call comes from.
+    pub(crate) trusted_proxies: usize,
+    /// Whether an empty database gets a demo organization.
+    pub(crate) demo: bool,
+    /// How many products of the demo catalog are loaded.
+    pub(crate) demo_products: usize,
+    /// Whether `serve` runs what is missing of the migrations first.
+    pub(crate) migrate: bool,
+    /// What is logged: `info`, or `warn,bodega_rest=debug`.
+    pub(crate) log: String,
+    /// How it is logged.
+    pub(crate) log_format: LogFormat,
+}
+
+/// How lines are logged.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum LogFormat {
+    /// For people.
+    Text,
+    /// One JSON object a line.
+    Json,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self {
+            listen: SocketAddr::from(([127, 0, 0, 1], 8080)),
+            admin_listen: SocketAddr::from(([127, 0, 0, 1], 9090)),
+            data_dir: PathBuf::from("bodega-data"),
+            database_url: None,
+            database_connections: 20,
+            redis_url: None,
+            workers: None,
+            trusted_proxies: 0,
+            demo: true,
+            demo_products: usize::MAX,
+            migrate: true,
+            log: "info".to_owned(),
+            log_format: LogFormat::Text,
+        }
+    }
+}
+
+impl Config {
+    /// Reads the file (`bodega.toml`, or the one named) and the environment.
+    pub(crate) fn read(file: Option<&Path>) -> Result<Self, String> {
+        if let Some(file) = file.filter(|file| !file.exists()) {
+            return Err(format!("there is no configuration file {}", file.display()));
+        }
+        let file = file.unwrap_or(Path::new("bodega.toml"));
+        let environment = Env::prefixed("BODEGA_")
+            .filter(|name| name != "config" && !name.as_str().starts_with("test_"));
+        let config: Self = Figment::from(Serialized::defaults(Self::default()))
+            .merge(Toml::file(file))
+            .merge(environment)
+            .extract()
+            .map_err(|error| format!("the configuration is not valid: {error}"))?;
+        config.check()?;
+        Ok(config)
+    }
+
+    fn check(&self) -> Result<(), String> {
+        let known =
+            |url: &str| ["sqlite:", "postgres:", "postgresql:"].iter().any(|s| url.starts_with(s));
+        if self.database_url.as_deref().is_some_and(|url| !known(url)) {
+            return Err("database_url must start with sqlite: or postgres:".to_owned());
+        }
+        if self.redis_url.as_deref().is_some_and(|url| !url.starts_with("redis")) {
+            return Err("redis_url must start with redis:// or rediss://".to_owned());
+        }
+        if !(2..=1_000).contains(&self.database_connections) {
+            return Err("database_connections must be from 2 to 1000".to_owned());
+        }
+        if self.workers.is_some_and(|workers| !(1..=256).contains(&workers)) {
+            return Err("workers must be from 1 to 256".to_owned());
+        }
+        Ok(())
+    }
+
+    /// The database; the data folder is made where the embedded one needs it.
+    pub(crate) fn database(&self) -> Result<String, String> {
+        if let Some(url) = &self.database_url {
+            return Ok(url.clone());
+        }
+        std::fs::create_dir_all(&self.data_dir)
+            .map_err(|error| format!("cannot make {}: {error}", self.data_dir.display()))?;
+        Ok(format!("sqlite://{}?mode=rwc", self.data_dir.join("bodega.db").display()))
+    }
+}

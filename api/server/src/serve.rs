@@ -1,0 +1,126 @@
+//! `bodega serve`: the API, its docs and the operator's port, until told to stop.
+
+use std::net::{SocketAddr, TcpListener};
+use std::num::NonZeroUsize;
+use std::sync::Arc;
+
+use actix_web::middleware::Compress;
+use actix_web::{App as HttpApp, HttpServer, web};
+use bodega_rest::Door;
+use metrics_exporter_prometheus::PrometheusBuilder;
+
+use crate::admin::{self, Health};
+use crate::app::{self, App};
+use crate::config::Config;
+use crate::demo::{self, Demo};
+use crate::{news, upkeep};
+
+/// Calls in hand get this long to finish.
+const STOP_S: u64 = 30;
+
+/// Serves until SIGTERM or SIGINT.
+pub(crate) async fn serve(config: Config, json: bool) -> Result<(), String> {
+    let prometheus = PrometheusBuilder::new().install_recorder().map_err(|e| e.to_string())?;
+    // The ports first: whoever starts a second one by mistake hears of it before anything is written.
+    let (public, admin) = (bind(config.listen)?, bind(config.admin_listen)?);
+    let platform = app::platform(&config, config.migrate).await?;
+    let app = Arc::new(app::build(&config, platform.clone()).await?);
+    let news = actix_web::rt::spawn(news::listen(platform.clone(), app.keyring.clone()));
+    let chores = actix_web::rt::spawn(upkeep::run(app.clone()));
+    let demo = match config.demo {
+        true => demo::prepare(&config, &app.corridor).await?,
+        false => None,
+    };
+
+    let health = Health { platform, figures: app.figures.clone(), prometheus };
+    let door = Door { corridor: app.corridor.clone(), trusted_proxies: config.trusted_proxies };
+    let docs = bodega_docs::Docs::new(app.corridor.registry(), app.corridor.versions());
+    let urls = (url(&public)?, url(&admin)?);
+    let own = health.clone();
+    let cores = || std::thread::available_parallelism().map_or(1, NonZeroUsize::get);
+    let serving = HttpServer::new(move || {
+        HttpApp::new()
+            .wrap(Compress::default())
+            .configure(admin::health(own.clone()))
+            .configure(bodega_rest::routes(door.clone()))
+            .configure(bodega_docs::routes(&docs))
+            .default_service(web::to(bodega_rest::nowhere))
+    })
+    .workers(config.workers.unwrap_or_else(cores))
+    .shutdown_timeout(STOP_S)
+    .listen(public)
+    .map_err(|error| error.to_string())?
+    .run();
+    let operating =
+        HttpServer::new(move || HttpApp::new().configure(admin::routes(health.clone())))
+            .workers(1)
+            .shutdown_timeout(1)
+            .listen(admin)
+            .map_err(|error| error.to_string())?
+            .run();
+    banner(&urls.0, &urls.1, demo.as_ref(), json);
+
+    let operating = actix_web::rt::spawn(operating);
+    let served = serving.await;
+    operating.abort();
+    news.abort();
+    chores.abort();
+    let _ = (news.await, chores.await);
+    finish(app).await;
+    served.map_err(|error| error.to_string())
+}
+
+/// Writes what is still only in memory.
+async fn finish(app: Arc<App>) {
+    if let Err(error) = app.counts.flush().await {
+        tracing::warn!(%error, "the last counts could not be written");
+    }
+    if let Some(app) = Arc::into_inner(app) {
+        let App { corridor, recorder, .. } = app;
+        // The recorder writes what it holds when the last corridor is gone.
+        drop(corridor);
+        let _ = tokio::time::timeout(std::time::Duration::from_secs(5), recorder).await;
+    }
+}
+
+fn bind(address: SocketAddr) -> Result<TcpListener, String> {
+    TcpListener::bind(address).map_err(|error| format!("cannot listen on {address}: {error}"))
+}
+
+fn url(listener: &TcpListener) -> Result<String, String> {
+    Ok(format!("http://{}", listener.local_addr().map_err(|error| error.to_string())?))
+}
+
+fn banner(url: &str, admin_url: &str, demo: Option<&Demo>, json: bool) {
+    if json {
+        println!(
+            "{}",
+            serde_json::json!({
+                "url": url,
+                "admin_url": admin_url,
+                "organization": demo.map(|demo| &demo.organization),
+                "live_key": demo.map(|demo| &demo.live_key),
+                "test_key": demo.map(|demo| &demo.test_key),
+            })
+        );
+        return;
+    }
+    println!("\nBodega is ready.\n");
+    println!("  API        {url}/v1");
+    println!("  Reference  {url}/docs");
+    println!("  OpenAPI    {url}/openapi.json");
+    println!("  Health     {admin_url}/readyz   figures {admin_url}/metrics");
+    let Some(demo) = demo else { return };
+    println!("\n  Organization  {}", demo.organization);
+    println!("  Live key      {}", demo.live_key);
+    println!("  Sandbox key   {}", demo.test_key);
+    println!("\nTry:\n");
+    let (key, json) = (&demo.live_key, "-H 'Content-Type: application/json'");
+    println!(
+        "  curl -H 'Authorization: Bearer {key}' '{url}/v1/products?limit=3&expand=brand,variants.prices'\n"
+    );
+    println!(
+        "  curl -H 'Authorization: Bearer {key}' {json} -d '{{\"name\": \"Casa Norte\"}}' {url}/v1/brands\n"
+    );
+    println!("  curl -H 'Authorization: Bearer {key}' '{url}/v1/events?limit=1'\n");
+}

@@ -1,0 +1,67 @@
+//! What has to be done from time to time: counts written, what is old removed.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use bodega_kernel::Platform;
+use chrono::TimeDelta;
+use entity::Owned;
+use entity::platform::idempotency_record;
+use sea_orm::{ColumnTrait, DbErr, EntityTrait, QueryFilter, QuerySelect};
+
+use crate::app::App;
+
+const COUNTS_EVERY: Duration = Duration::from_secs(1);
+const TIDY_EVERY: u32 = 60;
+const PURGE_EVERY: u32 = 300;
+const IDEMPOTENCY_KEPT_HOURS: i64 = 48;
+const PURGE_ROWS: u64 = 1_000;
+
+/// Runs for as long as the program does.
+pub(crate) async fn run(app: Arc<App>) {
+    let platform = app.corridor.platform().clone();
+    let mut every = tokio::time::interval(COUNTS_EVERY);
+    every.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    let mut tick = 0_u32;
+    loop {
+        every.tick().await;
+        tick = tick.wrapping_add(1);
+        report("daily counts", app.counts.flush().await);
+        if tick % TIDY_EVERY == 0 {
+            app.memory.tidy();
+        }
+        if tick % PURGE_EVERY == 1 {
+            report("request log", bodega_identity::purge_requests(&platform).await.map(|_| ()));
+            report("idempotency records", purge_records(&platform).await);
+        }
+    }
+}
+
+fn report(what: &str, outcome: Result<(), DbErr>) {
+    if let Err(error) = outcome {
+        tracing::warn!(%error, "upkeep of the {what} failed; it will be tried again");
+    }
+}
+
+#[expect(clippy::disallowed_methods, reason = "retention, over all organizations")]
+async fn purge_records(platform: &Platform) -> Result<(), DbErr> {
+    use idempotency_record::{Column, Entity};
+    let before = platform.clock.now() - TimeDelta::hours(IDEMPOTENCY_KEPT_HOURS);
+    loop {
+        let old: Vec<(uuid::Uuid, String)> = Entity::of_every_organization()
+            .filter(Column::CreatedAt.lt(before))
+            .select_only()
+            .columns([Column::OrganizationId, Column::IdempotencyKey])
+            .limit(PURGE_ROWS)
+            .into_tuple()
+            .all(platform.db.reader())
+            .await?;
+        let done = (old.len() as u64) < PURGE_ROWS;
+        for (organization, key) in old {
+            Entity::delete_by_id((organization, key)).exec(platform.db.writer()).await?;
+        }
+        if done {
+            return Ok(());
+        }
+    }
+}

@@ -1,0 +1,51 @@
+//! What is committed to `openapi/`, so that a change of the contract shows in a review.
+
+use bodega_contract::{Registry, Versions};
+use bodega_kernel::{Language, problem};
+use serde_json::{Value, json};
+
+/// The files of `openapi/` that this door makes, by their name there.
+pub fn artifacts(registry: &Registry, versions: &Versions) -> Vec<(&'static str, String)> {
+    vec![
+        ("openapi.json", pretty(&crate::openapi(registry, versions))),
+        ("problems.json", pretty(&problems())),
+    ]
+}
+
+fn problems() -> Value {
+    let both = |text: &bodega_kernel::Text| json!({"en": text.get(Language::English), "es": text.get(Language::Spanish)});
+    let entry = |code: &&bodega_kernel::Code| {
+        json!({
+            "code": code.code,
+            "status": code.status,
+            "title": both(&code.title),
+            "about": both(&code.about),
+        })
+    };
+    problem::ALL.iter().map(entry).collect()
+}
+
+fn pretty(value: &Value) -> String {
+    format!("{value:#}\n")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::toy;
+
+    #[test]
+    fn each_file_is_json_and_ends_in_a_line() {
+        for (name, content) in artifacts(&toy::registry(), &toy::versions()) {
+            assert!(serde_json::from_str::<Value>(&content).is_ok(), "{name}");
+            assert!(content.ends_with("}\n") || content.ends_with("]\n"));
+        }
+    }
+
+    #[test]
+    fn the_table_of_problems_is_whole() {
+        let table = problems();
+        assert_eq!(table.as_array().map(Vec::len), Some(problem::ALL.len()));
+        assert!(table[0]["about"]["es"].is_string());
+    }
+}

@@ -1,0 +1,73 @@
+//! The REST door: HTTP in, a call through the corridor, HTTP out. It knows no resource; what there is
+//! to call is in the registry.
+
+mod answer;
+mod headers;
+mod request;
+
+use std::sync::Arc;
+
+use actix_web::http::Method as HttpMethod;
+use actix_web::web::{self, ServiceConfig};
+use actix_web::{HttpRequest, HttpResponse};
+use bodega_contract::{Method, Route};
+use bodega_corridor::Corridor;
+use bodega_kernel::{Problem, problem};
+
+use crate::request::Incoming;
+
+/// The largest body that an operation takes.
+pub const BODY_BYTES_MAX: usize = 1024 * 1024;
+
+/// The longest path and query.
+const URI_BYTES_MAX: usize = 16 * 1024;
+
+/// What the door needs to know.
+#[derive(Clone)]
+pub struct Door {
+    /// Where calls go.
+    pub corridor: Arc<Corridor>,
+    /// How many proxies in front are trusted to say where a call comes from.
+    pub trusted_proxies: usize,
+}
+
+/// Mounts the door at `/v1`.
+pub fn routes(door: Door) -> impl FnOnce(&mut ServiceConfig) {
+    move |app| {
+        app.app_data(web::Data::new(door))
+            .service(web::resource(["/v1", "/v1/{tail:.*}"]).route(web::route().to(handle)));
+    }
+}
+
+/// Any path that nobody serves, as a problem.
+pub async fn nowhere(request: HttpRequest) -> HttpResponse {
+    let incoming = Incoming::of(&request, 0);
+    incoming.refuse(&Problem::new(&problem::NOT_FOUND))
+}
+
+async fn handle(
+    request: HttpRequest,
+    payload: web::Payload,
+    door: web::Data<Door>,
+) -> HttpResponse {
+    let incoming = Incoming::of(&request, door.trusted_proxies);
+    if request.uri().to_string().len() > URI_BYTES_MAX {
+        return incoming.refuse(&Problem::new(&problem::URI_TOO_LONG));
+    }
+    let Some(path) = request::decoded(request.uri().path()) else {
+        return incoming.refuse(&Problem::new(&problem::MALFORMED_REQUEST));
+    };
+    let method = Method::named(request.method().as_str());
+    match door.corridor.registry().route(method, &path) {
+        Route::To(operation, id) => {
+            let call = request::call(&request, payload, operation, id).await;
+            let outcome = door.corridor.dispatch(&incoming.caller, call).await;
+            answer::answer(&request, &incoming, operation, outcome)
+        }
+        Route::OtherMethods(offered) if request.method() == HttpMethod::OPTIONS => {
+            incoming.options(&offered)
+        }
+        Route::OtherMethods(offered) => incoming.refuse_method(&offered),
+        Route::Nowhere => incoming.refuse(&Problem::new(&problem::NOT_FOUND)),
+    }
+}

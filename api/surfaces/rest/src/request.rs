@@ -1,0 +1,216 @@
+//! From an HTTP request to a call.
+
+use std::time::Duration;
+
+use actix_web::http::Method as HttpMethod;
+use actix_web::http::header::{self, HeaderMap};
+use actix_web::{HttpRequest, web};
+use bodega_contract::{Caller, Method, Operation};
+use bodega_corridor::Call;
+use bodega_kernel::{FieldError, Language, Problem, Result, problem, text};
+use futures::StreamExt;
+use uuid::Uuid;
+
+use crate::BODY_BYTES_MAX;
+
+/// A body has to arrive within this time.
+const BODY_TIMEOUT: Duration = Duration::from_secs(15);
+
+/// A request, and who sends it.
+pub(crate) struct Incoming {
+    pub(crate) caller: Caller,
+}
+
+impl Incoming {
+    pub(crate) fn of(request: &HttpRequest, trusted_proxies: usize) -> Self {
+        let headers = request.headers();
+        let request_id = Uuid::now_v7();
+        let language = one(headers, "accept-language").map(Language::accepted).unwrap_or_default();
+        let caller = Caller {
+            token: one(headers, "authorization").and_then(bearer).map(str::to_owned),
+            ip: address(request, trusted_proxies),
+            origin: one(headers, "origin").map(str::to_owned),
+            user_agent: one(headers, "user-agent").map(str::to_owned),
+            request_id,
+            traceparent: traceparent(one(headers, "traceparent"), request_id),
+            version: one(headers, "bodega-version").map(str::to_owned),
+            language,
+            door: "rest",
+            path: request.uri().path().to_owned(),
+        };
+        Self { caller }
+    }
+}
+
+/// Makes the call. What is wrong with the request on the way is told with everything else.
+pub(crate) async fn call<'a>(
+    request: &HttpRequest,
+    payload: web::Payload,
+    operation: &'a Operation,
+    id: Option<String>,
+) -> Call<'a> {
+    let mut call = Call { id, ..Call::of(operation) };
+    if let Err(problem) = fill(&mut call, request, payload).await {
+        call.fault = Some(problem);
+    }
+    call
+}
+
+async fn fill(call: &mut Call<'_>, request: &HttpRequest, payload: web::Payload) -> Result<()> {
+    let headers = request.headers();
+    if !accepts_json(headers) {
+        return Err(Problem::new(&problem::NOT_ACCEPTABLE));
+    }
+    call.query = query(request.query_string())?;
+    if request.method() == HttpMethod::GET || request.method() == HttpMethod::HEAD {
+        return Ok(());
+    }
+    call.idempotency_key = text_header(headers, "idempotency-key")?;
+    call.if_match = match text_header(headers, "if-match")?.as_deref().map(str::trim) {
+        None | Some("*") => None,
+        Some(tag) => Some(version(tag)?),
+    };
+    let bytes = body(payload).await?;
+    if !bytes.is_empty() {
+        is_json(headers, call.operation.method)?;
+        call.raw = Some(bytes);
+    }
+    Ok(())
+}
+
+/// The path with its percent signs decoded, if what comes out is text.
+pub(crate) fn decoded(path: &str) -> Option<String> {
+    if !path.contains('%') {
+        return Some(path.to_owned());
+    }
+    // A plus is a plus in a path; only in a query does it stand for a space.
+    let escaped = path.replace('+', "%2B");
+    let pairs: Vec<_> = form_urlencoded::parse(escaped.as_bytes()).collect();
+    match pairs.as_slice() {
+        [(path, value)] if value.is_empty() && !path.contains(['\u{fffd}', '\0']) => {
+            Some(path.clone().into_owned())
+        }
+        _ => None,
+    }
+}
+
+fn query(raw: &str) -> Result<Vec<(String, String)>> {
+    let pairs: Vec<(String, String)> =
+        form_urlencoded::parse(raw.as_bytes()).into_owned().collect();
+    // Bytes that are no UTF-8 come out of the parser as U+FFFD.
+    match pairs.iter().find(|(name, value)| name.contains('\u{fffd}') || value.contains('\u{fffd}'))
+    {
+        None => Ok(pairs),
+        Some((name, _)) => {
+            let detail = text("is not valid UTF-8", "no es UTF-8 válido");
+            let error = FieldError::query(name, "invalid", detail);
+            Err(Problem::new(&problem::MALFORMED_REQUEST).at(error))
+        }
+    }
+}
+
+async fn body(mut payload: web::Payload) -> Result<Vec<u8>> {
+    let read = async {
+        let mut bytes = Vec::new();
+        while let Some(chunk) = payload.next().await {
+            let chunk = chunk.map_err(|_| Problem::new(&problem::MALFORMED_REQUEST))?;
+            if bytes.len() + chunk.len() > BODY_BYTES_MAX {
+                return Err(
+                    Problem::new(&problem::PAYLOAD_TOO_LARGE).with("bytes_max", BODY_BYTES_MAX)
+                );
+            }
+            bytes.extend_from_slice(&chunk);
+        }
+        Ok(bytes)
+    };
+    match tokio::time::timeout(BODY_TIMEOUT, read).await {
+        Ok(read) => read,
+        Err(_) => Err(Problem::new(&problem::REQUEST_TIMEOUT)),
+    }
+}
+
+/// The one value of a header, where it is text.
+pub(crate) fn one<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
+    headers.get(name)?.to_str().ok()
+}
+
+fn text_header(headers: &HeaderMap, name: &'static str) -> Result<Option<String>> {
+    let Some(value) = headers.get(name) else { return Ok(None) };
+    match value.to_str() {
+        Ok(value) => Ok(Some(value.to_owned())),
+        Err(_) => Err(wrong_header(name)),
+    }
+}
+
+fn wrong_header(name: &str) -> Problem {
+    let detail = text("is not a valid value", "no es un valor válido");
+    Problem::invalid(FieldError::new("header", format!("/{name}"), "invalid", detail))
+}
+
+/// `"7"`, or `7` as many write it.
+fn version(tag: &str) -> Result<i64> {
+    let bare = tag.strip_prefix("W/").unwrap_or(tag);
+    let bare = bare.strip_prefix('"').and_then(|rest| rest.strip_suffix('"')).unwrap_or(bare);
+    bare.parse().ok().filter(|version| *version >= 0).ok_or_else(|| wrong_header("if-match"))
+}
+
+fn bearer(authorization: &str) -> Option<&str> {
+    let (scheme, token) = authorization.split_once(' ')?;
+    scheme.eq_ignore_ascii_case("bearer").then(|| token.trim())
+}
+
+/// Where the call comes from: as far back as the proxies can be believed.
+fn address(request: &HttpRequest, trusted_proxies: usize) -> Option<std::net::IpAddr> {
+    let peer = request.peer_addr().map(|peer| peer.ip().to_canonical());
+    let forwarded = one(request.headers(), "x-forwarded-for").unwrap_or_default();
+    let hop = trusted_proxies.checked_sub(1).and_then(|index| forwarded.rsplit(',').nth(index));
+    hop.and_then(|hop| hop.trim().parse().ok()).or(peer)
+}
+
+/// Goes on with the caller's trace, or begins one.
+fn traceparent(given: Option<&str>, request_id: Uuid) -> String {
+    let span = &request_id.simple().to_string()[16..];
+    let hex = |part: &str, length: usize| {
+        part.len() == length
+            && part.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'))
+            && part.bytes().any(|byte| byte != b'0')
+    };
+    let parts: Vec<&str> = given.unwrap_or_default().split('-').collect();
+    match parts.as_slice() {
+        ["00", trace, parent, flags] if hex(trace, 32) && hex(parent, 16) && flags.len() == 2 => {
+            let sampled = if flags.ends_with('1') { "01" } else { "00" };
+            format!("00-{trace}-{span}-{sampled}")
+        }
+        _ => format!("00-{}-{span}-00", Uuid::now_v7().simple()),
+    }
+}
+
+fn accepts_json(headers: &HeaderMap) -> bool {
+    let mut ranges =
+        headers.get_all(header::ACCEPT).filter_map(|value| value.to_str().ok()).peekable();
+    if ranges.peek().is_none() {
+        return true;
+    }
+    ranges.flat_map(|list| list.split(',')).any(|range| {
+        let mut parts = range.split(';').map(str::trim);
+        let media = parts.next().unwrap_or_default().to_ascii_lowercase();
+        let refused = parts.any(|part| matches!(part, "q=0" | "q=0.0" | "q=0.00" | "q=0.000"));
+        let json = ["", "*/*", "application/*", "application/json", "application/problem+json"];
+        !refused && json.contains(&media.as_str())
+    })
+}
+
+fn is_json(headers: &HeaderMap, method: Method) -> Result<()> {
+    let unsupported = || Problem::new(&problem::UNSUPPORTED_MEDIA_TYPE);
+    let encoding = one(headers, "content-encoding").unwrap_or("identity");
+    let content_type = one(headers, "content-type").ok_or_else(unsupported)?;
+    let mut parts = content_type.split(';').map(|part| part.trim().to_ascii_lowercase());
+    let media = parts.next().unwrap_or_default();
+    let patch = method == Method::Patch && media == "application/merge-patch+json";
+    let charset = parts.find_map(|part| part.strip_prefix("charset=").map(str::to_owned));
+    let utf8 = charset.is_none_or(|name| matches!(name.trim_matches('"'), "utf-8" | "utf8"));
+    if (media == "application/json" || patch) && utf8 && encoding.eq_ignore_ascii_case("identity") {
+        return Ok(());
+    }
+    Err(unsupported())
+}

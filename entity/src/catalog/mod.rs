@@ -1,0 +1,8 @@
+//! What a shop sells.
+
+pub mod brand;
+pub mod category;
+pub mod price;
+pub mod product;
+pub mod product_category;
+pub mod variant;

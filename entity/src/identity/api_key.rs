@@ -1,0 +1,39 @@
+//! A key to the API: its hash, never its secret.
+
+use sea_orm::entity::prelude::*;
+
+#[derive(Clone, Debug, PartialEq, DeriveEntityModel)]
+#[sea_orm(table_name = "api_key")]
+pub struct Model {
+    #[sea_orm(primary_key, auto_increment = false)]
+    pub id: Uuid,
+    pub organization_id: Uuid,
+    pub name: String,
+    /// SHA-256 of the whole key.
+    pub hash: Vec<u8>,
+    /// The first characters and the last four, to tell keys apart.
+    pub hint: String,
+    pub scopes: Json,
+    pub plan: String,
+    pub per_minute: i32,
+    pub per_day: i32,
+    pub api_version: String,
+    pub allowed_ips: Json,
+    pub allowed_origins: Json,
+    pub rotated_from_id: Option<Uuid>,
+    pub expires_at: Option<ChronoDateTimeUtc>,
+    pub revoked_at: Option<ChronoDateTimeUtc>,
+    pub last_used_at: Option<ChronoDateTimeUtc>,
+    pub external_id: Option<String>,
+    pub metadata: Json,
+    pub version: i64,
+    pub created_at: ChronoDateTimeUtc,
+    pub updated_at: ChronoDateTimeUtc,
+}
+
+#[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
+pub enum Relation {}
+
+impl ActiveModelBehavior for ActiveModel {}
+
+crate::stored!();

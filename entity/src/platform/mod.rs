@@ -1,0 +1,5 @@
+//! Tables of the platform rather than of a shop: reached by key, never listed to a caller.
+
+pub mod idempotency_record;
+pub mod key_usage;
+pub mod setting;

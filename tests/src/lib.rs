@@ -1,0 +1,1 @@
+//! Black-box suites over a started server.
