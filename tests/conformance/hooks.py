@@ -14,13 +14,13 @@ import requests
 import schemathesis
 from schemathesis.core.parameters import ParameterLocation
 
-BEARER = f"Bearer {os.environ['BODEGA_KEY']}"
+BEARER = f"Bearer {os.environ['CONFORMANCE_KEY']}"
 
 
 def _keys_in_use() -> frozenset[str]:
     """The ids of the keys made before the run: the run's own is one of them."""
     answer = requests.get(
-        f"{os.environ['BODEGA_URL']}/v1/api_keys",
+        f"{os.environ['CONFORMANCE_URL']}/v1/api_keys",
         params={"limit": 100},
         headers={"Authorization": BEARER},
         timeout=10,

@@ -17,12 +17,12 @@ mod resource;
 mod schema;
 mod version;
 
-pub use list::{FilterKind, FilterRule, ListRules, WrongValue, read_id};
+pub use list::{FilterKind, FilterRule, ListRules, WrongValue, id_prefix, read_id};
 pub use operation::{Deprecation, Handler, Input, Kind, Method, Operation, Output, Reply};
 pub use ports::{
     Authenticator, Caller, Entry, LimitState, Limiter, Plan, Policy, Principal, Recorder,
 };
 pub use registry::{Registry, Route};
 pub use resource::{Declared, Deleted, Link, Load, Resource};
-pub use schema::{Schema, Schemas, unknown};
+pub use schema::{Schema, Schemas};
 pub use version::{VersionChange, Versions};

@@ -45,7 +45,7 @@ pub enum FilterKind {
 }
 
 /// The prefix of the ids that a pattern stands for.
-pub(crate) fn id_prefix(pattern: &str) -> Option<&str> {
+pub fn id_prefix(pattern: &str) -> Option<&str> {
     pattern.strip_prefix('^')?.strip_suffix(ID_SUFFIX)
 }
 

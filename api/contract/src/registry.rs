@@ -41,7 +41,7 @@ impl Registry {
         };
         for resource in declared {
             registry.faults.extend(resource.faults);
-            registry.schemas.0.extend(resource.schemas.0);
+            registry.schemas.merge(resource.schemas);
             registry.operations.extend(resource.operations);
             registry.resources.push(ResourceEntry {
                 name: resource.name,
@@ -128,6 +128,8 @@ impl Registry {
     /// What is wrong with the declarations; a test keeps this empty.
     pub fn lint(&self) -> Vec<String> {
         let mut faults = self.faults.clone();
+        faults
+            .extend(self.schemas.1.iter().map(|name| format!("{name}: two types have this name")));
         let mut fault = |holds: bool, fault: String| {
             if !holds {
                 faults.push(fault);

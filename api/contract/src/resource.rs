@@ -81,7 +81,7 @@ impl<V: Noun> Resource<V> {
     /// Declares a resource: the scopes to read and to write it, and what it is, in a phrase.
     pub fn new(read: &'static str, write: &'static str, about: &'static str) -> Self {
         let mut schemas = Schemas::default();
-        let view = schemas.add::<V>();
+        let view = schemas.add_output::<V>();
         Self {
             parts: Declared {
                 name: V::NAME,
@@ -166,7 +166,7 @@ impl<V: Noun> Resource<V> {
         });
         let output = Output::One(self.parts.view.clone());
         let mut get = self.parts.operation("get", Method::Get, "/{id}", output, handler);
-        get.summary = format!("Get a {}", self.parts.spoken());
+        get.summary = format!("Get {}", self.parts.one());
         get.about = format!("One {} by its id.", self.parts.spoken());
         get.shaped = true;
         self.push(get)
@@ -183,9 +183,9 @@ impl<V: Noun> Resource<V> {
             Ok(body) => reply(run(tx, body)),
             Err(problem) => Box::pin(async { Err(problem) }),
         });
-        let output = Output::One(self.parts.schemas.add::<O>());
+        let output = Output::One(self.parts.schemas.add_output::<O>());
         let mut create = self.parts.operation("create", Method::Post, "", output, handler);
-        create.summary = format!("Create a {}", self.parts.spoken());
+        create.summary = format!("Create {}", self.parts.one());
         create.about = format!("Makes a new {}.", self.parts.spoken());
         create.input = Some(Schema::new(self.parts.schemas.add::<C>()));
         create.status = 201;
@@ -202,12 +202,14 @@ impl<V: Noun> Resource<V> {
         let output = Output::One(self.parts.view.clone());
         let handler = on_object_with(run);
         let mut update = self.parts.operation("update", Method::Patch, "/{id}", output, handler);
-        update.summary = format!("Update a {}", self.parts.spoken());
+        update.summary = format!("Update {}", self.parts.one());
         update.about =
             "Changes the fields that are given (JSON Merge Patch, RFC 7396): null empties a \
                         field, an absent one stays. `If-Match` guards against a change in between."
                 .to_owned();
         update.input = Some(Schema::new(self.parts.schemas.add::<P>()));
+        // More than 50 pairs of metadata, once the patch is merged.
+        update.fails.push(&problem::LIMIT_REACHED);
         update.fails.extend([&problem::EXTERNAL_ID_TAKEN, &problem::VERSION_MISMATCH]);
         self.push(update)
     }
@@ -217,10 +219,10 @@ impl<V: Noun> Resource<V> {
     where
         F: Future<Output = Result<Deleted>> + Send + 'static,
     {
-        let output = Output::One(self.parts.schemas.add::<Deleted>());
+        let output = Output::One(self.parts.schemas.add_output::<Deleted>());
         let handler = on_object(run);
         let mut delete = self.parts.operation("delete", Method::Delete, "/{id}", output, handler);
-        delete.summary = format!("Delete a {}", self.parts.spoken());
+        delete.summary = format!("Delete {}", self.parts.one());
         delete.about = format!(
             "Removes the {} for good; its events and audit rows stay.",
             self.parts.spoken()
@@ -235,7 +237,7 @@ impl<V: Noun> Resource<V> {
         O: Serialize + ToSchema + Send + 'static,
         F: Future<Output = Result<O>> + Send + 'static,
     {
-        let output = Output::One(self.parts.schemas.add::<O>());
+        let output = Output::One(self.parts.schemas.add_output::<O>());
         let action = self.parts.acting(verb, about, output, on_object(run));
         self.push(action)
     }
@@ -252,7 +254,7 @@ impl<V: Noun> Resource<V> {
         O: Serialize + ToSchema + Send + 'static,
         F: Future<Output = Result<O>> + Send + 'static,
     {
-        let output = Output::One(self.parts.schemas.add::<O>());
+        let output = Output::One(self.parts.schemas.add_output::<O>());
         let mut action = self.parts.acting(verb, about, output, on_object_with(run));
         action.input = Some(Schema::new(self.parts.schemas.add::<I>()));
         self.push(action)
@@ -286,11 +288,6 @@ impl<V: Noun> Resource<V> {
         self.last(|operation| operation.secret = true)
     }
 
-    /// The operation added last takes this much from the limits.
-    pub fn cost(self, cost: u32) -> Self {
-        self.last(|operation| operation.cost = cost)
-    }
-
     /// The operation added last, or a field of its input, goes away.
     pub fn deprecated(self, deprecation: Deprecation) -> Self {
         self.last(|operation| operation.deprecated.push(deprecation))
@@ -322,13 +319,7 @@ impl<V: Noun> Resource<V> {
         <T::Entity as EntityTrait>::Column: Copy + Send + Sync,
     {
         let load: Load = Arc::new(move |cx, ids| {
-            Box::pin(async move {
-                let found = cx.children::<T>(column, ids).await?;
-                found
-                    .iter()
-                    .map(|(id, views)| Ok((*id, views.iter().map(json).collect::<Result<_>>()?)))
-                    .collect()
-            })
+            Box::pin(async move { lists(cx.children::<T>(column, ids).await?) })
         });
         self.parts.links.push(Link { name, target: T::NAME, key: "id", one: false, load });
         self
@@ -341,13 +332,7 @@ impl<V: Noun> Resource<V> {
     {
         let load: Load = Arc::new(move |cx, ids| {
             let found = run(cx, ids);
-            Box::pin(async move {
-                let found = found.await?;
-                found
-                    .iter()
-                    .map(|(id, views)| Ok((*id, views.iter().map(json).collect::<Result<_>>()?)))
-                    .collect()
-            })
+            Box::pin(async move { lists(found.await?) })
         });
         self.parts.links.push(Link { name, target: T::NAME, key: "id", one: false, load });
         self
@@ -411,6 +396,12 @@ impl Declared {
         }
     }
 
+    /// `a brand`, `an api key`.
+    fn one(&self) -> String {
+        let article = if self.name.starts_with(['a', 'e', 'i', 'o']) { "an" } else { "a" };
+        format!("{article} {}", self.spoken())
+    }
+
     fn spoken(&self) -> String {
         self.name.replace('_', " ")
     }
@@ -460,7 +451,7 @@ impl Declared {
             self.operation(verb, Method::Post, &format!("/{{id}}/{verb}"), output, handler);
         let mut summary = verb.replace('_', " ");
         summary.get_mut(..1).into_iter().for_each(str::make_ascii_uppercase);
-        action.summary = format!("{summary} a {}", self.spoken());
+        action.summary = format!("{summary} {}", self.one());
         action.about = about.to_owned();
         action.fails.push(&problem::VERSION_MISMATCH);
         action
@@ -492,6 +483,10 @@ impl Input {
 
 fn json(view: &impl Serialize) -> Result<Value> {
     serde_json::to_value(view).map_err(Problem::internal)
+}
+
+fn lists<T: Noun>(found: HashMap<Uuid, Vec<T>>) -> Result<HashMap<Uuid, Vec<Value>>> {
+    found.iter().map(|(id, all)| Ok((*id, all.iter().map(json).collect::<Result<_>>()?))).collect()
 }
 
 fn reply<O: Serialize>(

@@ -1,34 +1,58 @@
 //! Types as JSON Schema: what the docs show and what the corridor checks, from one declaration.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::OnceLock;
 
-use bodega_kernel::{FieldError, Problem, Text, problem, text};
-use jsonschema::error::{TypeKind, ValidationErrorKind as Wrong};
-use jsonschema::{ValidationError, Validator};
+use jsonschema::Validator;
 use serde_json::{Value, json};
 use utoipa::ToSchema;
 
-const ERRORS_MAX: usize = 20;
+/// PostgreSQL cannot keep a NUL, so no text has one.
+const NO_NUL: &str = r"^[^\x00]*$";
 
 /// The largest whole number that every JSON reader keeps whole.
 const WHOLE_MAX: i64 = 9_007_199_254_740_991;
 
-/// Schemas by name.
+/// Schemas by name; then the names that two different types have.
 #[derive(Clone, Debug, Default)]
-pub struct Schemas(pub BTreeMap<String, Value>);
+pub struct Schemas(pub BTreeMap<String, Value>, pub(crate) BTreeSet<String>);
 
 impl Schemas {
-    /// Adds a type and every type it is made of; says its name.
+    /// Adds a type that comes in, and every type it is made of; says its name.
     pub fn add<T: ToSchema>(&mut self) -> String {
         let mut found = vec![(T::name().into_owned(), T::schema())];
         T::schemas(&mut found);
         for (name, schema) in found {
             let mut value = serde_json::to_value(schema).unwrap_or_default();
             tidy(&mut value);
-            self.0.entry(name).or_insert(value);
+            self.insert(plain(&name), value);
         }
-        T::name().into_owned()
+        plain(&T::name())
+    }
+
+    /// Adds a type that goes out: all of its fields are always there, null where they are empty.
+    pub fn add_output<T: ToSchema>(&mut self) -> String {
+        let mut fresh = Self::default();
+        let name = fresh.add::<T>();
+        let fields: Vec<_> = fresh.fields(&name).into_iter().map(Value::from).collect();
+        if let Some(Value::Object(schema)) = fresh.0.get_mut(&name).filter(|_| !fields.is_empty()) {
+            schema.insert("required".to_owned(), fields.into());
+        }
+        self.merge(fresh);
+        name
+    }
+
+    /// Adds all of another's.
+    pub(crate) fn merge(&mut self, other: Self) {
+        self.1.extend(other.1);
+        other.0.into_iter().for_each(|(name, schema)| self.insert(name, schema));
+    }
+
+    fn insert(&mut self, name: String, schema: Value) {
+        let there = self.0.entry(name.clone()).or_insert_with(|| schema.clone());
+        if *there != schema {
+            self.1.insert(name);
+        }
     }
 
     /// The schema of a field, references followed.
@@ -79,6 +103,11 @@ impl Schemas {
     }
 }
 
+/// `ProductId` of `ProductId_Product`: the name says it already, the generic part says it again.
+fn plain(name: &str) -> String {
+    name.split('_').next().unwrap_or(name).to_owned()
+}
+
 /// Fills in the bounds that follow from a format, so that no type states them again.
 fn tidy(value: &mut Value) {
     match value {
@@ -96,7 +125,7 @@ fn tidy(value: &mut Value) {
                     Some("date-time") => bounds.push(("maxLength", json!(35))),
                     Some("date") => bounds.push(("maxLength", json!(10))),
                     Some("uri") => bounds.push(("maxLength", json!(2_048))),
-                    _ => {}
+                    _ => bounds.push(("pattern", json!(NO_NUL))),
                 }
             }
             if integer {
@@ -106,6 +135,9 @@ fn tidy(value: &mut Value) {
             }
             for (name, bound) in bounds {
                 object.entry(name).or_insert(bound);
+            }
+            if let Some(Value::String(target)) = object.get_mut("$ref") {
+                *target = plain(target);
             }
             object.values_mut().for_each(tidy);
         }
@@ -143,162 +175,8 @@ impl Schema {
         self.compiled.set((validator, names)).map_err(|_| format!("{}: compiled twice", self.name))
     }
 
-    /// What is wrong with a body.
-    pub fn check(&self, body: &Value) -> Result<(), Problem> {
-        let Some((validator, names)) = self.compiled.get() else {
-            return Err(Problem::internal(format!("{} was never compiled", self.name)));
-        };
-        if validator.is_valid(body) {
-            return Ok(());
-        }
-        let mut wrong = Wrongs { names, errors: Vec::new(), foreign_id: None };
-        validator.iter_errors(body).take(ERRORS_MAX).for_each(|error| wrong.add(&error));
-        if let Some((prefix, error)) = wrong.foreign_id {
-            return Err(Problem::wrong_id_type(&prefix, &prefix).at(error));
-        }
-        let mut problem = Problem::new(&problem::VALIDATION_FAILED);
-        for error in wrong.errors.into_iter().take(ERRORS_MAX) {
-            problem = problem.at(error);
-        }
-        Err(problem)
-    }
-}
-
-struct Wrongs<'a> {
-    /// The fields there are, to guess which was meant.
-    names: &'a [String],
-    errors: Vec<FieldError>,
-    foreign_id: Option<(String, FieldError)>,
-}
-
-impl Wrongs<'_> {
-    fn add(&mut self, error: &ValidationError<'_>) {
-        let at = error.instance_path().to_string();
-        let (code, en, es) = match error.kind() {
-            Wrong::OneOfNotValid { context } | Wrong::AnyOf { context } => {
-                return self.add_alternative(context, &at);
-            }
-            Wrong::AdditionalProperties { unexpected } => {
-                return unexpected.iter().for_each(|name| self.unknown(&at, name));
-            }
-            Wrong::Required { property } => {
-                let name = property.as_str().unwrap_or_default();
-                let detail = text("is required", "es obligatorio");
-                self.errors.push(FieldError::body(child(&at, name), "required", detail));
-                return;
-            }
-            Wrong::Type { kind } => {
-                let kinds = match kind {
-                    TypeKind::Single(one) => one.to_string(),
-                    TypeKind::Multiple(set) => {
-                        set.iter().map(|one| one.to_string()).collect::<Vec<_>>().join(" or ")
-                    }
-                };
-                ("type", format!("must be of type {kinds}"), format!("debe ser de tipo {kinds}"))
-            }
-            Wrong::Enum { options } => {
-                let options = options.to_string().chars().take(300).collect::<String>();
-                ("enum", format!("must be one of {options}"), format!("debe ser uno de {options}"))
-            }
-            Wrong::Pattern { pattern } => {
-                let given = error.instance().as_str().unwrap_or_default();
-                if let Some(prefix) = crate::list::id_prefix(pattern)
-                    && given.rsplit_once('_').is_some_and(|(p, s)| p != prefix && s.len() == 26)
-                {
-                    let detail = text(
-                        format!("must be an id that starts with `{prefix}_`"),
-                        format!("debe ser un id que empiece con `{prefix}_`"),
-                    );
-                    let error = FieldError::body(at, "wrong_id_type", detail);
-                    self.foreign_id.get_or_insert((prefix.to_owned(), error));
-                    return;
-                }
-                ("pattern", format!("must match {pattern}"), format!("debe cumplir {pattern}"))
-            }
-            Wrong::Format { format } => {
-                ("format", format!("must be a valid {format}"), format!("debe ser {format} válido"))
-            }
-            Wrong::MinLength { limit } => (
-                "too_short",
-                format!("must have at least {limit} characters"),
-                format!("debe tener al menos {limit} caracteres"),
-            ),
-            Wrong::MaxLength { limit } => (
-                "too_long",
-                format!("must have at most {limit} characters"),
-                format!("debe tener como máximo {limit} caracteres"),
-            ),
-            Wrong::Minimum { limit } | Wrong::ExclusiveMinimum { limit } => (
-                "out_of_range",
-                format!("must be from {limit} on"),
-                format!("debe ser desde {limit}"),
-            ),
-            Wrong::Maximum { limit } | Wrong::ExclusiveMaximum { limit } => (
-                "out_of_range",
-                format!("must be up to {limit}"),
-                format!("debe ser hasta {limit}"),
-            ),
-            Wrong::MaxItems { limit } | Wrong::MaxProperties { limit } => (
-                "too_many",
-                format!("must be at most {limit}"),
-                format!("deben ser como máximo {limit}"),
-            ),
-            Wrong::MinItems { limit } | Wrong::MinProperties { limit } => (
-                "too_few",
-                format!("must be at least {limit}"),
-                format!("deben ser al menos {limit}"),
-            ),
-            Wrong::UniqueItems => {
-                ("duplicate", "must not repeat".to_owned(), "no debe repetirse".to_owned())
-            }
-            other => {
-                let rule = other.keyword();
-                (
-                    "invalid",
-                    format!("breaks the rule `{rule}`"),
-                    format!("no cumple la regla `{rule}`"),
-                )
-            }
-        };
-        self.errors.push(FieldError::body(at, code, text(en, es)));
-    }
-
-    /// Of "this or null", what is wrong with this; of several, with the one that fits best.
-    fn add_alternative(&mut self, context: &[Vec<ValidationError<'static>>], at: &str) {
-        let misses = |branch: &Vec<ValidationError<'_>>| {
-            branch.iter().any(|error| {
-                matches!(error.kind(), Wrong::Type { .. })
-                    && error.instance_path().to_string() == at
-            })
-        };
-        let best = context.iter().find(|branch| !misses(branch)).or_else(|| context.first());
-        best.into_iter().flatten().for_each(|error| self.add(error));
-    }
-
-    fn unknown(&mut self, at: &str, name: &str) {
-        let detail = unknown(name, self.names.iter().map(String::as_str));
-        self.errors.push(FieldError::body(child(at, name), "unknown_field", detail));
-    }
-}
-
-fn child(at: &str, name: &str) -> String {
-    format!("{at}/{}", name.replace('~', "~0").replace('/', "~1"))
-}
-
-/// That a name is not known, and which one may have been meant.
-pub fn unknown<'a>(name: &str, known: impl Iterator<Item = &'a str>) -> Text {
-    let near = 1 + name.chars().count() / 4;
-    let meant = known
-        .map(|other| {
-            (strsim::damerau_levenshtein(&name.chars().take(64).collect::<String>(), other), other)
-        })
-        .filter(|(distance, _)| *distance <= near)
-        .min();
-    match meant {
-        Some((_, meant)) => text(
-            format!("is not known here; did you mean `{meant}`?"),
-            format!("no se conoce aquí; ¿quiso decir `{meant}`?"),
-        ),
-        None => text("is not known here", "no se conoce aquí"),
+    /// What checks a body, and the names of all fields there are.
+    pub fn compiled(&self) -> Option<(&Validator, &[String])> {
+        self.compiled.get().map(|(validator, names)| (validator, names.as_slice()))
     }
 }

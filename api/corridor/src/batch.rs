@@ -42,7 +42,7 @@ pub struct BatchLine {
     #[schema(value_type = Option<Object>)]
     pub body: Option<Value>,
     /// The line's own idempotency key.
-    #[schema(min_length = 1, max_length = 255)]
+    #[schema(min_length = 1, max_length = 255, pattern = "^[!-~]([ -~]*[!-~])?$")]
     pub idempotency_key: Option<String>,
     /// The version the object must have, as in `If-Match`.
     #[schema(minimum = 1)]
@@ -105,7 +105,7 @@ pub fn batches() -> Declared {
                 Without it, give the batch an `Idempotency-Key` and every line is safe to retry."
             .to_owned(),
         input: Some(Schema::new(schemas.add::<BatchRequest>())),
-        output: Output::One(schemas.add::<BatchResults>()),
+        output: Output::One(schemas.add_output::<BatchResults>()),
         status: 200,
         list: None,
         shaped: false,

@@ -10,7 +10,7 @@ use bodega_contract::{
     Operation, Principal, Recorder, Registry, Reply, Versions, read_id,
 };
 use bodega_kernel::{
-    Actor, Cx, FieldError, Origin, Platform, Problem, Result, Tx, problem, tagged, text,
+    Actor, Cx, FieldError, Origin, Platform, Problem, Result, Tx, json, problem, tagged, text,
 };
 use entity::platform::idempotency_record::Model as Record;
 use futures::FutureExt;
@@ -21,6 +21,7 @@ use uuid::Uuid;
 use crate::batch;
 use crate::idempotency::{self, InProgress, Seal};
 use crate::query::{self, Expand, Shape};
+use crate::validate;
 
 /// No call takes longer.
 const CALL_TIMEOUT: Duration = Duration::from_secs(30);
@@ -328,8 +329,15 @@ impl Corridor {
         self.authorize_links(walk.cx, operation.resource, &shape.expand)?;
         match (&operation.input, &mut call.body) {
             (Some(schema), Some(body)) => {
+                // The lines of a batch answer each for its own.
+                if operation.kind != Kind::Batch
+                    && let Some(place) = json::find_nul(body)
+                {
+                    let detail = text("has a NUL character", "tiene un carácter NUL");
+                    return Err(Problem::invalid(FieldError::body(place, "invalid", detail)));
+                }
                 self.versions.upgrade(walk.version, operation.id, body);
-                schema.check(body)?;
+                validate::check(schema, body)?;
             }
             (Some(_), None) => {
                 let detail = text("A JSON body is required", "Se requiere un cuerpo JSON");

@@ -10,6 +10,7 @@ mod batch;
 mod corridor;
 mod idempotency;
 mod query;
+mod validate;
 
 pub use batch::{BatchLine, BatchMethod, BatchRequest, BatchResult, BatchResults, batches};
 pub use corridor::{Answer, Call, Corridor, Outcome};

@@ -1,7 +1,9 @@
 //! The query string of a list or a read: `status=active&price[gte]=10&sort=-created_at&expand=brand`.
 
-use bodega_contract::{FilterKind, ListRules, Operation, Registry, WrongValue, unknown};
+use bodega_contract::{FilterKind, ListRules, Operation, Registry, WrongValue};
 use bodega_kernel::{FieldError, Filter, ListQuery, Op, Problem, Result, Sort, problem, text};
+
+use crate::validate::unknown;
 
 /// More parameters than this are refused before any is read.
 pub const PARAMETERS_MAX: usize = 50;

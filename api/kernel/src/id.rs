@@ -7,10 +7,10 @@ use std::marker::PhantomData;
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 use type_safe_id::{DynamicType, StaticType, TypeSafeId};
+use utoipa::__dev::ComposeSchema;
+use utoipa::ToSchema;
 use utoipa::openapi::schema::{ObjectBuilder, Schema};
 use utoipa::openapi::{RefOr, Type};
-use utoipa::ToSchema;
-use utoipa::__dev::ComposeSchema;
 use uuid::Uuid;
 
 use crate::{Noun, Problem, problem};

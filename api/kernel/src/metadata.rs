@@ -5,10 +5,10 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
+use utoipa::__dev::ComposeSchema;
+use utoipa::ToSchema;
 use utoipa::openapi::schema::{AdditionalProperties, ObjectBuilder, Schema, SchemaType};
 use utoipa::openapi::{Object, RefOr, Type};
-use utoipa::ToSchema;
-use utoipa::__dev::ComposeSchema;
 
 use crate::{FieldError, Problem, Result, problem, text};
 
@@ -72,7 +72,7 @@ impl MetadataPatch {
         }
         if metadata.0.len() > PAIRS_MAX {
             let detail = text("would have more than 50 pairs", "tendría más de 50 pares");
-            return Err(Problem::new(&problem::VALIDATION_FAILED).at(FieldError::body(
+            return Err(Problem::new(&problem::LIMIT_REACHED).at(FieldError::body(
                 "/metadata",
                 "too_many_pairs",
                 detail,

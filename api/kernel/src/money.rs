@@ -4,10 +4,10 @@ use std::str::FromStr;
 
 use iso_currency::{Currency, IntoEnumIterator};
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
+use utoipa::__dev::ComposeSchema;
+use utoipa::ToSchema;
 use utoipa::openapi::schema::{ObjectBuilder, Schema};
 use utoipa::openapi::{RefOr, Type};
-use utoipa::ToSchema;
-use utoipa::__dev::ComposeSchema;
 
 /// An amount of money: `{"amount": 1999, "currency": "MXN"}` is 19.99 pesos.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]

@@ -3,10 +3,10 @@
 use std::borrow::Cow;
 
 use serde::{Deserialize, Deserializer};
+use utoipa::__dev::ComposeSchema;
+use utoipa::ToSchema;
 use utoipa::openapi::schema::{OneOfBuilder, Schema};
 use utoipa::openapi::{Object, RefOr, Type};
-use utoipa::ToSchema;
-use utoipa::__dev::ComposeSchema;
 
 /// What a patch says of one field.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

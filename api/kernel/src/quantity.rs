@@ -5,10 +5,10 @@ use std::fmt;
 use std::str::FromStr;
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
+use utoipa::__dev::ComposeSchema;
+use utoipa::ToSchema;
 use utoipa::openapi::schema::{ObjectBuilder, Schema};
 use utoipa::openapi::{RefOr, Type};
-use utoipa::ToSchema;
-use utoipa::__dev::ComposeSchema;
 
 const SCALE: i64 = 1_000_000;
 const DIGITS: usize = 6;

@@ -113,13 +113,24 @@ impl Tx {
 
     /// Checks that an object that the body points at is there, and keeps it there until the end.
     pub async fn refer<V: Noun>(&self, id: Id<V>, pointer: &str) -> Result<()> {
-        self.refer_all(&[id], pointer).await
+        match self.missing(&[id]).await? {
+            None => Ok(()),
+            Some(_) => Err(Problem::no_such::<V>(pointer)),
+        }
     }
 
-    /// [`Tx::refer`] for several, in one statement.
+    /// [`Tx::refer`] for a list of them, in one statement.
     pub async fn refer_all<V: Noun>(&self, ids: &[Id<V>], pointer: &str) -> Result<()> {
+        match self.missing(ids).await? {
+            None => Ok(()),
+            Some(index) => Err(Problem::no_such::<V>(&format!("{pointer}/{index}"))),
+        }
+    }
+
+    /// The first of these that is not there; those that are stay until the end.
+    async fn missing<V: Noun>(&self, ids: &[Id<V>]) -> Result<Option<usize>> {
         if ids.is_empty() {
-            return Ok(());
+            return Ok(None);
         }
         let mut query = V::Entity::of(self.organization)
             .filter(V::Entity::ID.is_in(ids.iter().map(|id| id.uuid())))
@@ -129,16 +140,7 @@ impl Tx {
             query = query.lock_shared();
         }
         let found: Vec<Uuid> = query.into_tuple().all(self.db()).await?;
-        match ids.iter().position(|id| !found.contains(&id.uuid())) {
-            None => Ok(()),
-            Some(index) => {
-                let pointer =
-                    if ids.len() > 1 { format!("{pointer}/{index}") } else { pointer.to_owned() };
-                let missing = Problem::not_found(V::NAME);
-                let detail = missing.detail.clone().unwrap_or_else(|| missing.code.about.clone());
-                Err(missing.at(problem::FieldError::body(pointer, "not_found", detail)))
-            }
-        }
+        Ok(ids.iter().position(|id| !found.contains(&id.uuid())))
     }
 
     /// Only one transaction at a time goes on from here, an organization and `what`: for rules that

@@ -104,3 +104,21 @@ async fn sealing_key(db: &Database) -> Result<String, String> {
         .map_err(failed)?;
     row.map(|row| row.value).ok_or_else(|| "the sealing key is gone".to_owned())
 }
+
+#[cfg(test)]
+mod tests {
+    use bodega_identity::ScopeName;
+
+    #[test]
+    fn the_contract_has_no_faults() {
+        assert_eq!(super::registry().lint(), Vec::<String>::new());
+    }
+
+    #[test]
+    fn every_scope_that_an_operation_needs_can_be_given() {
+        let scopes = super::registry().scopes();
+        let unknown: Vec<_> =
+            scopes.iter().filter(|s| !s.is_empty() && ScopeName::named(s).is_none()).collect();
+        assert!(unknown.is_empty(), "{unknown:?} are not in identity's list");
+    }
+}

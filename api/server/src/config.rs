@@ -77,7 +77,7 @@ impl Config {
         }
         let file = file.unwrap_or(Path::new("bodega.toml"));
         let environment = Env::prefixed("BODEGA_")
-            .filter(|name| name != "config" && !name.as_str().starts_with("test_"));
+            .filter(|name| name != "config" && !name.starts_with("test_"));
         let config: Self = Figment::from(Serialized::defaults(Self::default()))
             .merge(Toml::file(file))
             .merge(environment)

@@ -71,7 +71,7 @@ pub struct Brand {
 #[schema(examples(json!({"name": "Casa Norte", "website": "https://casanorte.example"})))]
 pub struct BrandCreate {
     /// What it is called.
-    #[schema(min_length = 1, max_length = 200, pattern = r"\S")]
+    #[schema(min_length = 1, max_length = 200, pattern = r"^[^\x00]*[^\s\x00][^\x00]*$")]
     pub name: String,
     /// Its name in URLs, unique among brands; made of `name` where absent.
     #[schema(pattern = "^[a-z0-9]+(-[a-z0-9]+)*$", max_length = 200)]
@@ -96,7 +96,12 @@ pub struct BrandCreate {
 pub struct BrandPatch {
     /// What it is called.
     #[serde(default)]
-    #[schema(min_length = 1, max_length = 200, pattern = r"\S", nullable = false)]
+    #[schema(
+        min_length = 1,
+        max_length = 200,
+        pattern = r"^[^\x00]*[^\s\x00][^\x00]*$",
+        nullable = false
+    )]
     pub name: Option<String>,
     /// Its name in URLs, unique among brands.
     #[serde(default)]

@@ -90,7 +90,7 @@ pub struct CategoryCreate {
     /// The category it is under; none for a root.
     pub parent_id: Option<Id<Category>>,
     /// What it is called.
-    #[schema(min_length = 1, max_length = 200, pattern = r"\S")]
+    #[schema(min_length = 1, max_length = 200, pattern = r"^[^\x00]*[^\s\x00][^\x00]*$")]
     pub name: String,
     /// Its name in URLs, unique among categories; made of `name` where absent.
     #[schema(pattern = "^[a-z0-9]+(-[a-z0-9]+)*$", max_length = 200)]
@@ -120,7 +120,12 @@ pub struct CategoryPatch {
     pub parent_id: Patch<Id<Category>>,
     /// What it is called.
     #[serde(default)]
-    #[schema(min_length = 1, max_length = 200, pattern = r"\S", nullable = false)]
+    #[schema(
+        min_length = 1,
+        max_length = 200,
+        pattern = r"^[^\x00]*[^\s\x00][^\x00]*$",
+        nullable = false
+    )]
     pub name: Option<String>,
     /// Its name in URLs, unique among categories.
     #[serde(default)]
@@ -250,8 +255,8 @@ pub(crate) fn row(tx: &Tx, body: CategoryCreate) -> Model {
     }
 }
 
-/// How many levels there are from the parent up, whether the node is among them, and how many levels
-/// the node has from itself down. Both walks end at `$4` levels, whatever the rows say.
+/// How many levels there are from the parent up, whether the node is among them, and how many
+/// levels the node has from itself down. Both walks end at `$4` levels, whatever the rows say.
 const WALK: &str = r"
 WITH RECURSIVE
 above(id, parent_id, level) AS (

@@ -11,8 +11,8 @@ use uuid::Uuid;
 /// A derived slug is cut here: longer ones help nobody in a URL.
 const SLUG_WORDS_BYTES_MAX: usize = 80;
 
-/// How much of the id a derived slug ends with: 40 random bits, so that two objects of the same name
-/// do not meet.
+/// How much of the id a derived slug ends with: 40 random bits, so that two objects of the same
+/// name do not meet.
 const SLUG_SUFFIX_BYTES: usize = 8;
 
 /// The slug that was given, or one made of the name.

@@ -1,21 +1,23 @@
 //! Bringing many products in at once, from rows such as those of a CSV file.
 //!
-//! It can be repeated: a row whose `external_id` is there already is skipped. A bad row rejects only
-//! itself. However many rows there are, the number of statements stays the same.
+//! It can be repeated: a row whose `external_id` is there already is skipped. A bad row rejects
+//! only itself. However many rows there are, the number of statements stays the same.
+
+mod row;
 
 use std::collections::{BTreeSet, HashMap, HashSet};
-use std::io::Read;
-use std::{fmt, mem};
+use std::mem;
 
-use bodega_kernel::{CurrencyCode, ExternalId, Id, Metadata, Money, Problem, Quantity, Result, Tx};
+use bodega_kernel::{ExternalId, Id, Metadata, Problem, Quantity, Result, Tx};
 use entity::Owned;
 use entity::catalog::product::Kind;
 use entity::catalog::{brand, category, price, product, product_category, variant};
 use sea_orm::{ColumnTrait, QueryFilter, QueryOrder, QuerySelect};
-use serde::Deserialize;
 use uuid::Uuid;
 
-use crate::category::{LEVELS_MAX, TREE};
+use self::row::Line;
+pub use self::row::{ImportError, ImportRow, read};
+use crate::category::TREE;
 use crate::{
     Brand, BrandCreate, Category, CategoryCreate, InitialProductStatus, OptionValue, OptionValues,
     Price, PriceCreate, Product, ProductCreate, ProductOption, Variant, VariantCreate,
@@ -24,70 +26,8 @@ use crate::{
 /// How many rows one transaction takes.
 pub const ROWS_MAX: usize = 500;
 
-/// What stands between the levels of a category's path: `Drinks > Coffee`.
-const PATH_SEPARATOR: char = '>';
-
 /// What a product's only option is called.
 const OPTION_NAME: &str = "Size";
-
-/// The largest amount that a price may have, in minor units.
-const AMOUNT_MAX: i64 = 1_000_000_000_000_000;
-
-/// The columns a file must have.
-const COLUMNS: [&str; 5] = ["external_id", "title", "sku", "price", "currency"];
-
-/// A product with its one variant and price, as it stands in a file.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
-pub struct ImportRow {
-    /// Where it stands in the file, from 1.
-    #[serde(skip)]
-    pub line: u64,
-    /// The shop's own id for the product.
-    pub external_id: String,
-    /// What it is called.
-    pub title: String,
-    /// The name of its brand; empty for none.
-    #[serde(default)]
-    pub brand: String,
-    /// The path of its category, `Drinks > Coffee`; empty for none.
-    #[serde(default)]
-    pub category: String,
-    /// The shop's own code for its variant.
-    pub sku: String,
-    /// The size or pack it comes in; empty for none.
-    #[serde(default)]
-    pub option: String,
-    /// What it costs, as a decimal: `19.99`.
-    pub price: String,
-    /// The currency of the price (ISO 4217).
-    pub currency: String,
-    /// What there is to say of it; empty for nothing.
-    #[serde(default)]
-    pub description: String,
-}
-
-/// Why a row was not brought in.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct ImportError {
-    /// The row's line.
-    pub line: u64,
-    /// The column that is wrong; empty for the whole line.
-    pub field: &'static str,
-    /// What is wrong with it.
-    pub reason: String,
-}
-
-impl fmt::Display for ImportError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { line, field, reason } = self;
-        match field.is_empty() {
-            true => write!(f, "line {line}: {reason}"),
-            false => write!(f, "line {line}: {field} {reason}"),
-        }
-    }
-}
-
-impl std::error::Error for ImportError {}
 
 /// What an import did.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -102,29 +42,6 @@ pub struct Imported {
     pub skipped: usize,
     /// The rows it did not take, and why.
     pub rejected: Vec<ImportError>,
-}
-
-/// Reads the rows of a CSV file with a header line, one at a time.
-pub fn read(
-    reader: impl Read,
-) -> Result<impl Iterator<Item = Result<ImportRow, ImportError>>, ImportError> {
-    let broken = |error: &csv::Error| ImportError {
-        line: error.position().map_or(1, csv::Position::line),
-        field: "",
-        reason: error.to_string(),
-    };
-    let mut reader = csv::ReaderBuilder::new().trim(csv::Trim::All).from_reader(reader);
-    let header = reader.headers().map_err(|error| broken(&error))?.clone();
-    if let Some(missing) = COLUMNS.into_iter().find(|name| header.iter().all(|h| h != *name)) {
-        let reason = "is not among the columns".to_owned();
-        return Err(ImportError { line: 1, field: missing, reason });
-    }
-    Ok(reader.into_records().map(move |record| {
-        let record = record.map_err(|error| broken(&error))?;
-        let line = record.position().map_or(0, csv::Position::line);
-        let row = record.deserialize::<ImportRow>(Some(&header)).map_err(|error| broken(&error))?;
-        Ok(ImportRow { line, ..row })
-    }))
 }
 
 /// Brings up to [`ROWS_MAX`] rows in, with the brands and categories that they name, as products on
@@ -150,92 +67,6 @@ pub async fn import(tx: &Tx, rows: &[ImportRow]) -> Result<Imported> {
         done.products = write(tx, &lines).await?;
     }
     Ok(done)
-}
-
-/// A row that is valid by itself, and what is known of it so far.
-struct Line<'a> {
-    row: &'a ImportRow,
-    path: Vec<&'a str>,
-    price: Money,
-    brand: Option<Uuid>,
-    category: Option<Uuid>,
-}
-
-impl<'a> Line<'a> {
-    fn of(row: &'a ImportRow) -> Result<Self, ImportError> {
-        let wrong = |field, reason: &str| row.wrong(field, reason);
-        for (field, value, min, max) in [
-            ("external_id", &row.external_id, 1, 200),
-            ("title", &row.title, 1, 300),
-            ("brand", &row.brand, 0, 200),
-            ("sku", &row.sku, 1, 100),
-            ("option", &row.option, 0, 100),
-            ("description", &row.description, 0, 20_000),
-        ] {
-            let length = value.chars().count();
-            if length < min || value.trim() != value {
-                return Err(wrong(field, "is empty, or has blanks around it"));
-            }
-            if length > max {
-                return Err(wrong(field, &format!("is longer than {max} characters")));
-            }
-            let text = field == "description";
-            if value.chars().any(|c| c == '\0' || (c.is_control() && !text)) {
-                return Err(wrong(field, "has a control character"));
-            }
-        }
-        let currency: CurrencyCode =
-            row.currency.parse().map_err(|reason| wrong("currency", reason))?;
-        let amount = minor_units(&row.price, currency.exponent())
-            .map_err(|reason| wrong("price", &reason))?;
-        let path = path(&row.category).map_err(|reason| wrong("category", &reason))?;
-        let price = Money { amount, currency };
-        Ok(Self { row, path, price, brand: None, category: None })
-    }
-}
-
-impl ImportRow {
-    fn wrong(&self, field: &'static str, reason: &str) -> ImportError {
-        ImportError { line: self.line, field, reason: reason.to_owned() }
-    }
-}
-
-/// `19.99` in a currency of two decimals is 1999. Never through a float.
-fn minor_units(price: &str, exponent: u16) -> Result<i64, String> {
-    let wrong = || format!("is not a decimal such as 19.99: {price:?}");
-    let (whole, part) = price.split_once('.').unwrap_or((price, "0"));
-    let digits = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
-    if !digits(whole) || !digits(part) {
-        return Err(wrong());
-    }
-    let places = usize::from(exponent);
-    let part = part.trim_end_matches('0');
-    if part.len() > places {
-        return Err(format!("has more decimals than its currency, which has {exponent}"));
-    }
-    let minor = format!("{whole}{part:0<places$}");
-    match minor.parse() {
-        Ok(amount) if amount <= AMOUNT_MAX => Ok(amount),
-        _ => Err("is too large".to_owned()),
-    }
-}
-
-/// The levels of `Drinks > Coffee`; none where it is empty.
-fn path(category: &str) -> Result<Vec<&str>, String> {
-    if category.trim().is_empty() {
-        return Ok(Vec::new());
-    }
-    let levels: Vec<_> = category.split(PATH_SEPARATOR).map(str::trim).collect();
-    if levels.len() > LEVELS_MAX {
-        return Err(format!("has more than {LEVELS_MAX} levels"));
-    }
-    let wrong = |name: &&str| {
-        name.is_empty() || name.chars().count() > 200 || name.chars().any(char::is_control)
-    };
-    match levels.iter().any(wrong) {
-        true => Err("has a level without a name, or with one of more than 200 characters".into()),
-        false => Ok(levels),
-    }
 }
 
 /// Drops the rows that are there already, and those whose sku another variant has.
@@ -447,91 +278,5 @@ impl Line<'_> {
             metadata: Metadata::default(),
         };
         crate::price::row(tx, body)
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn row() -> ImportRow {
-        ImportRow {
-            line: 2,
-            external_id: "1".to_owned(),
-            title: "Coffee".to_owned(),
-            sku: "C-1".to_owned(),
-            price: "19.99".to_owned(),
-            currency: "MXN".to_owned(),
-            ..ImportRow::default()
-        }
-    }
-
-    #[test]
-    fn a_price_is_whole_minor_units_or_refused() {
-        for (price, exponent, amount) in [
-            ("19.99", 2, Some(1999)),
-            ("19.9", 2, Some(1990)),
-            ("19", 2, Some(1900)),
-            ("0.05", 2, Some(5)),
-            ("19.9900", 2, Some(1999)),
-            ("100", 0, Some(100)),
-            ("1.234", 3, Some(1234)),
-            ("10000000000000", 2, Some(AMOUNT_MAX)),
-            ("10000000000000.01", 2, None),
-            ("99999999999999999999", 2, None),
-            ("19.999", 2, None),
-            ("0.5", 0, None),
-            ("-1", 2, None),
-            ("1,000.00", 2, None),
-            ("1e3", 2, None),
-            (".5", 2, None),
-            ("5.", 2, None),
-            ("", 2, None),
-            ("NaN", 2, None),
-            ("٣", 2, None),
-        ] {
-            assert_eq!(minor_units(price, exponent).ok(), amount, "{price:?}");
-        }
-    }
-
-    #[test]
-    fn a_path_has_a_name_at_each_level() {
-        assert_eq!(path(" Drinks > Coffee "), Ok(vec!["Drinks", "Coffee"]));
-        assert_eq!(path(""), Ok(Vec::new()));
-        for bad in ["A > > B", ">", &"x".repeat(201), &["A"; 11].join(">")] {
-            assert!(path(bad).is_err(), "{bad}");
-        }
-    }
-
-    #[test]
-    fn a_bad_row_says_which_column_is_wrong() {
-        assert!(Line::of(&row()).is_ok());
-        for (field, bad) in [
-            ("external_id", ImportRow { external_id: "x".repeat(201), ..row() }),
-            ("title", ImportRow { title: String::new(), ..row() }),
-            ("title", ImportRow { title: "a\u{1}".to_owned(), ..row() }),
-            ("sku", ImportRow { sku: " C".to_owned(), ..row() }),
-            ("price", ImportRow { price: "12.345".to_owned(), ..row() }),
-            ("currency", ImportRow { currency: "pesos".to_owned(), ..row() }),
-            ("category", ImportRow { category: "A >".to_owned(), ..row() }),
-        ] {
-            let error = Line::of(&bad).err().map(|error| (error.line, error.field));
-            assert_eq!(error, Some((2, field)));
-        }
-    }
-
-    #[test]
-    fn a_file_is_read_line_by_line() {
-        let file = "sku,external_id,title,price,currency,more\nC-1, 1 ,\"Coffee, whole\",19.99,MXN,x\n\
-                    C-2,2\nC-3,3,Tea,5,MXN,\n";
-        let rows: Vec<_> = read(file.as_bytes()).unwrap().collect();
-        let first = rows[0].as_ref().unwrap();
-        assert_eq!((first.line, &*first.external_id, &*first.title), (2, "1", "Coffee, whole"));
-        assert_eq!(rows[1].as_ref().unwrap_err().line, 3);
-        assert_eq!(rows[2].as_ref().unwrap().line, 4);
-        assert_eq!(rows.len(), 3);
-
-        let error = read("sku,title\n".as_bytes()).err().unwrap();
-        assert_eq!(error.to_string(), "line 1: external_id is not among the columns");
     }
 }

@@ -5,6 +5,7 @@ mod brand;
 mod category;
 mod common;
 pub mod import;
+mod options;
 mod price;
 mod product;
 mod variant;
@@ -13,11 +14,10 @@ use bodega_contract::Declared;
 
 pub use brand::{Brand, BrandCreate, BrandPatch};
 pub use category::{Category, CategoryCreate, CategoryPatch};
+pub use options::{OptionValue, OptionValues, ProductOption};
 pub use price::{Price, PriceCreate, PricePatch};
-pub use product::{
-    InitialProductStatus, OptionValue, Product, ProductCreate, ProductOption, ProductPatch,
-};
-pub use variant::{Dimensions, OptionValues, Variant, VariantCreate, VariantPatch};
+pub use product::{InitialProductStatus, Product, ProductCreate, ProductPatch};
+pub use variant::{Dimensions, Variant, VariantCreate, VariantPatch};
 
 /// What this domain offers.
 pub fn resources() -> Vec<Declared> {

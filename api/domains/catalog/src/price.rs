@@ -69,7 +69,7 @@ pub struct Price {
 /// A new price.
 #[derive(Clone, Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
-#[schema(examples(json!({"variant_id": "var_01k79ah300e008000000000001",
+#[schema(examples(json!({"variant_id": "var_01k78agk00e008000000000001",
     "unit_price": {"amount": 34900, "currency": "MXN"}})))]
 pub struct PriceCreate {
     /// The variant it is a price of.

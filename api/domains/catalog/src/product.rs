@@ -1,6 +1,6 @@
 //! Products: what is sold, stocked, fitted or booked. Each comes in one or more variants.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 
 use bodega_contract::{Deleted, Resource};
 use bodega_kernel::{
@@ -20,8 +20,9 @@ use serde_json::Value;
 use utoipa::ToSchema;
 use uuid::Uuid;
 
+use crate::options::check_names;
 use crate::variant::{Variant, remove};
-use crate::{Brand, Category, common, price};
+use crate::{Brand, Category, ProductOption, common, price};
 
 /// How many categories the products of one expansion may bring.
 const FILED_MAX: usize = 10_000;
@@ -44,6 +45,7 @@ pub(crate) fn resource() -> Resource<Product> {
     .note("It has no variants yet: what can be picked and priced is a variant of it.")
     .emits(&CREATED)
     .fails(&problem::SLUG_TAKEN)
+    .fails(&problem::OPTIONS_MISMATCH)
     .update(update)
     .note("Its options can change only so that every variant there is still fits them.")
     .emits(&UPDATED)
@@ -123,34 +125,6 @@ pub struct Product {
     pub updated_at: DateTime<Utc>,
 }
 
-/// Something that the variants of a product differ in.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
-#[serde(deny_unknown_fields)]
-#[schema(examples(json!({"name": "Size", "values": ["S", "M", "L"]})))]
-pub struct ProductOption {
-    /// What it is called, once a product.
-    #[schema(
-        min_length = 1,
-        max_length = 60,
-        pattern = r"^[^\s\x00-\x1f]([^\x00-\x1f]*[^\s\x00-\x1f])?$"
-    )]
-    pub name: String,
-    /// The values there are, in the order to show them.
-    #[schema(value_type = HashSet<OptionValue>, min_items = 1, max_items = 100)]
-    pub values: Vec<OptionValue>,
-}
-
-/// A value of an option.
-#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, ToSchema)]
-#[serde(transparent)]
-#[schema(
-    min_length = 1,
-    max_length = 100,
-    pattern = r"^[^\s\x00-\x1f]([^\x00-\x1f]*[^\s\x00-\x1f])?$",
-    examples("M")
-)]
-pub struct OptionValue(pub String);
-
 /// What a product can start as.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
@@ -169,7 +143,7 @@ pub enum InitialProductStatus {
     "options": [{"name": "Size", "values": ["S", "M", "L"]}]})))]
 pub struct ProductCreate {
     /// What it is called.
-    #[schema(min_length = 1, max_length = 300, pattern = r"\S")]
+    #[schema(min_length = 1, max_length = 300, pattern = r"^[^\x00]*[^\s\x00][^\x00]*$")]
     pub title: String,
     /// Its name in URLs, unique among products; made of `title` where absent.
     #[schema(pattern = "^[a-z0-9]+(-[a-z0-9]+)*$", max_length = 200)]
@@ -192,7 +166,7 @@ pub struct ProductCreate {
     #[schema(value_type = HashSet<Id<Category>>, max_items = 10)]
     pub category_ids: Vec<Id<Category>>,
     /// How it is taxed, by a name of your own.
-    #[schema(min_length = 1, max_length = 100, pattern = r"\S")]
+    #[schema(min_length = 1, max_length = 100, pattern = r"^[^\x00]*[^\s\x00][^\x00]*$")]
     pub tax_category: Option<String>,
     /// What its variants will differ in; none for a product with a single variant.
     #[serde(default)]
@@ -212,7 +186,12 @@ pub struct ProductCreate {
 pub struct ProductPatch {
     /// What it is called.
     #[serde(default)]
-    #[schema(min_length = 1, max_length = 300, pattern = r"\S", nullable = false)]
+    #[schema(
+        min_length = 1,
+        max_length = 300,
+        pattern = r"^[^\x00]*[^\s\x00][^\x00]*$",
+        nullable = false
+    )]
     pub title: Option<String>,
     /// Its name in URLs, unique among products.
     #[serde(default)]
@@ -236,7 +215,7 @@ pub struct ProductPatch {
     pub category_ids: Option<Vec<Id<Category>>>,
     /// How it is taxed, by a name of your own.
     #[serde(default)]
-    #[schema(value_type = Option<String>, min_length = 1, max_length = 100, pattern = r"\S")]
+    #[schema(value_type = Option<String>, min_length = 1, max_length = 100, pattern = r"^[^\x00]*[^\s\x00][^\x00]*$")]
     pub tax_category: Patch<String>,
     /// What its variants differ in: all of it anew.
     #[serde(default)]
@@ -332,7 +311,7 @@ async fn create(tx: Tx, body: ProductCreate) -> Result<Product> {
     if let Some(brand) = body.brand_id {
         tx.refer(brand, "/brand_id").await?;
     }
-    refer_categories(&tx, &body.category_ids).await?;
+    tx.refer_all(&body.category_ids, "/category_ids").await?;
     let filed = body.category_ids.clone();
     let product = tx.create::<Product>(&CREATED, row(&tx, body)).await?;
     if !filed.is_empty() {
@@ -353,7 +332,7 @@ async fn update(tx: Tx, id: Id<Product>, patch: ProductPatch) -> Result<Product>
     }
     let filed = patch.category_ids.filter(|ids| ids_json(ids) != row.category_ids);
     if let Some(ids) = &filed {
-        refer_categories(&tx, ids).await?;
+        tx.refer_all(ids, "/category_ids").await?;
         file(&tx, id, ids).await?;
     }
     let mut metadata = row.metadata.clone();
@@ -474,27 +453,8 @@ async fn file(tx: &Tx, product: Id<Product>, categories: &[Id<Category>]) -> Res
     tx.reindex::<product_category::Entity>(column, product.uuid(), rows).await
 }
 
-async fn refer_categories(tx: &Tx, ids: &[Id<Category>]) -> Result<()> {
-    // One id stands in a list too, and its pointer has to say so.
-    let pointer = if ids.len() == 1 { "/category_ids/0" } else { "/category_ids" };
-    tx.refer_all(ids, pointer).await
-}
-
-/// The schema cannot say that a name is there only once.
-fn check_names(options: &[ProductOption]) -> Result<()> {
-    let mut seen = HashSet::new();
-    match options.iter().position(|option| !seen.insert(&option.name)) {
-        None => Ok(()),
-        Some(index) => Err(Problem::invalid(FieldError::body(
-            format!("/options/{index}/name"),
-            "duplicate",
-            text("must not repeat", "no debe repetirse"),
-        ))),
-    }
-}
-
-/// Refuses options that a variant there is would not fit. The product is locked, so none can come in
-/// between.
+/// Refuses options that a variant there is would not fit. The product is locked, so none can come
+/// in between.
 async fn check_variants(tx: &Tx, product: Uuid, options: &[ProductOption]) -> Result<()> {
     let found = tx.children::<Variant>(variant::Column::ProductId, vec![product]).await?;
     let mut variants = found.into_values().flatten();
@@ -570,16 +530,5 @@ mod tests {
         let refused = Life(Active).go(Life(Active)).unwrap_err();
         assert_eq!(refused.code.code, "invalid_transition");
         assert_eq!(refused.extra["allowed"], serde_json::json!(["archived"]));
-    }
-
-    #[test]
-    fn an_option_has_a_name_of_its_own() {
-        let option = |name: &str| ProductOption {
-            name: name.to_owned(),
-            values: vec![OptionValue("M".to_owned())],
-        };
-        assert!(check_names(&[option("Size"), option("size")]).is_ok());
-        let refused = check_names(&[option("Size"), option("Size")]).unwrap_err();
-        assert_eq!(refused.errors[0].pointer, "/options/1/name");
     }
 }

@@ -1,35 +1,27 @@
 //! Variants: one combination of a product's options, which can be picked, scanned and priced.
 
-use std::collections::BTreeMap;
-
 use bodega_contract::{Deleted, Resource};
 use bodega_kernel::{
-    Cx, Event, ExternalId, FieldError, Id, ListQuery, Metadata, MetadataPatch, Money, Noun, Page,
-    Patch, Problem, Result, Tx, problem, text,
+    Cx, Event, ExternalId, Id, ListQuery, Metadata, MetadataPatch, Money, Noun, Page, Patch,
+    Result, Tx, problem,
 };
 use chrono::{DateTime, Utc};
 use entity::catalog::variant::{Column, Entity, Model};
 use entity::catalog::{price, product};
 use serde::{Deserialize, Serialize};
-use serde_json::{Value, json};
-use utoipa::openapi::schema::{AdditionalProperties, ObjectBuilder, Schema};
-use utoipa::openapi::{Object, RefOr, Type};
-use utoipa::{PartialSchema, ToSchema};
+use utoipa::ToSchema;
 
 use crate::product::options_of;
-use crate::{OptionValue, Price, Product, ProductOption, common};
+use crate::{OptionValues, Price, Product, common};
 
 /// How many variants a product has at most.
 const VARIANTS_MAX: u64 = 100;
-
-/// How many options a product has at most.
-const OPTIONS_MAX: usize = 3;
 
 pub(crate) fn resource() -> Resource<Variant> {
     Resource::new(
         "catalog:read",
         "catalog:write",
-        "One thing that can be picked, scanned and priced: a product in one combination of its options",
+        "One thing that can be picked, scanned and priced: a product in one of its combinations",
     )
     .belongs_to::<Product>("product", "product_id")
     .has_many::<Price>("prices", price::Column::VariantId)
@@ -127,34 +119,34 @@ pub struct Dimensions {
     pub height_mm: i64,
 }
 
-/// A value for each of a product's options.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(transparent)]
-pub struct OptionValues(BTreeMap<String, OptionValue>);
-
 /// A new variant.
 #[derive(Clone, Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
-#[schema(examples(json!({"product_id": "prod_01k79ah300e008000000000001", "sku": "SHIRT-M",
+#[schema(examples(json!({"product_id": "prod_01k78agk00e008000000000001", "sku": "SHIRT-M",
     "options": {"Size": "M"}})))]
 pub struct VariantCreate {
     /// The product it is a variant of.
     pub product_id: Id<Product>,
     /// What it is called beside its siblings; made of its options where absent.
-    #[schema(min_length = 1, max_length = 320, pattern = r"\S")]
+    #[schema(min_length = 1, max_length = 320, pattern = r"^[^\x00]*[^\s\x00][^\x00]*$")]
     pub title: Option<String>,
     /// The shop's own code for it, unique among variants.
-    #[schema(min_length = 1, max_length = 100, pattern = r"^\S(.*\S)?$")]
+    #[schema(min_length = 1, max_length = 100, pattern = r"^[^\s\x00]([^\x00\r\n]*[^\s\x00])?$")]
     pub sku: String,
     /// What a scanner reads on it (an EAN, a UPC), unique among variants.
-    #[schema(min_length = 1, max_length = 50, pattern = r"^\S(.*\S)?$")]
+    #[schema(min_length = 1, max_length = 50, pattern = r"^[^\s\x00]([^\x00\r\n]*[^\s\x00])?$")]
     pub barcode: Option<String>,
     /// Its value for each of the product's options.
     #[serde(default)]
     pub options: OptionValues,
     /// What it is counted in: `each`, or a UN/ECE code such as `KGM`.
     #[serde(default = "each")]
-    #[schema(min_length = 1, max_length = 20, pattern = r"^\S(.*\S)?$", default = "each")]
+    #[schema(
+        min_length = 1,
+        max_length = 20,
+        pattern = r"^[^\s\x00]([^\x00\r\n]*[^\s\x00])?$",
+        default = "each"
+    )]
     pub unit: String,
     /// What one unit weighs, in grams.
     #[schema(minimum = 0, maximum = 1_000_000_000)]
@@ -191,16 +183,26 @@ pub struct VariantCreate {
 pub struct VariantPatch {
     /// What it is called beside its siblings.
     #[serde(default)]
-    #[schema(min_length = 1, max_length = 320, pattern = r"\S", nullable = false)]
+    #[schema(
+        min_length = 1,
+        max_length = 320,
+        pattern = r"^[^\x00]*[^\s\x00][^\x00]*$",
+        nullable = false
+    )]
     pub title: Option<String>,
     /// The shop's own code for it, unique among variants.
     #[serde(default)]
-    #[schema(min_length = 1, max_length = 100, pattern = r"^\S(.*\S)?$", nullable = false)]
+    #[schema(
+        min_length = 1,
+        max_length = 100,
+        pattern = r"^[^\s\x00]([^\x00\r\n]*[^\s\x00])?$",
+        nullable = false
+    )]
     pub sku: Option<String>,
     /// What a scanner reads on it (an EAN, a UPC), unique among variants.
     #[serde(default)]
     #[schema(value_type = Option<String>, min_length = 1, max_length = 50,
-        pattern = r"^\S(.*\S)?$")]
+        pattern = r"^[^\s\x00]([^\x00\r\n]*[^\s\x00])?$")]
     pub barcode: Patch<String>,
     /// Its value for the options that change; a title made of them follows.
     #[serde(default)]
@@ -208,7 +210,12 @@ pub struct VariantPatch {
     pub options: Option<OptionValues>,
     /// What it is counted in: `each`, or a UN/ECE code such as `KGM`.
     #[serde(default)]
-    #[schema(min_length = 1, max_length = 20, pattern = r"^\S(.*\S)?$", nullable = false)]
+    #[schema(
+        min_length = 1,
+        max_length = 20,
+        pattern = r"^[^\s\x00]([^\x00\r\n]*[^\s\x00])?$",
+        nullable = false
+    )]
     pub unit: Option<String>,
     /// What one unit weighs, in grams.
     #[serde(default)]
@@ -409,7 +416,7 @@ pub(crate) fn row(tx: &Tx, product: &product::Model, body: VariantCreate) -> Mod
         id: tx.new_id::<Variant>().uuid(),
         organization_id: tx.organization,
         product_id: product.id,
-        title: title.unwrap_or_else(|| options.title(product)),
+        title: title.unwrap_or_else(|| title_of(&options, product)),
         sku,
         barcode,
         options_key: options.key(),
@@ -443,78 +450,17 @@ struct Chosen {
 
 fn choose(row: &Model, product: &product::Model, given: OptionValues) -> Result<Chosen> {
     let mut options = OptionValues::deserialize(&row.options).unwrap_or_default();
-    let before = options.title(product);
-    options.0.extend(given.0);
+    let before = title_of(&options, product);
+    options.merge(given);
     options.check(&options_of(product))?;
-    let after = options.title(product);
+    let after = title_of(&options, product);
     Ok(Chosen { options, before, after })
 }
 
-impl OptionValues {
-    /// Of one option, or of none.
-    pub(crate) fn from_pairs(pairs: impl IntoIterator<Item = (String, OptionValue)>) -> Self {
-        Self(pairs.into_iter().collect())
-    }
-
-    /// The option that has no value, a value that it does not have, or that the product has not.
-    pub(crate) fn misfit<'a>(&'a self, options: &'a [ProductOption]) -> Option<&'a str> {
-        let unmet = options
-            .iter()
-            .find(|option| self.0.get(&option.name).is_none_or(|v| !option.values.contains(v)));
-        let unknown = || self.0.keys().find(|name| options.iter().all(|o| o.name != **name));
-        unmet.map(|option| &*option.name).or_else(|| unknown().map(String::as_str))
-    }
-
-    fn check(&self, options: &[ProductOption]) -> Result<()> {
-        let Some(name) = self.misfit(options) else { return Ok(()) };
-        let detail = match options.iter().any(|option| option.name == name) {
-            true => text(
-                format!("must have one of the product's values for `{name}`"),
-                format!("debe tener uno de los valores del producto para `{name}`"),
-            ),
-            false => text(
-                format!("`{name}` is not an option of the product"),
-                format!("`{name}` no es una opción del producto"),
-            ),
-        };
-        let error = FieldError::body("/options", "options_mismatch", detail);
-        Err(Problem::new(&problem::OPTIONS_MISMATCH).at(error))
-    }
-
-    /// One text for one combination, whatever order it was given in: names in order, as JSON.
-    fn key(&self) -> String {
-        self.clone().into_json().to_string()
-    }
-
-    /// The values in the order of the product's options; its own title where there are none.
-    fn title(&self, product: &product::Model) -> String {
-        let options = options_of(product);
-        let values = options.iter().filter_map(|option| self.0.get(&option.name));
-        let values: Vec<_> = values.map(|value| value.0.as_str()).collect();
-        if values.is_empty() { product.title.clone() } else { values.join(" / ") }
-    }
-
-    fn into_json(self) -> Value {
-        self.0.into_iter().map(|(name, value)| (name, value.0)).collect()
-    }
+/// What a variant is called unless it is told otherwise.
+fn title_of(options: &OptionValues, product: &product::Model) -> String {
+    options.title(&options_of(product)).unwrap_or_else(|| product.title.clone())
 }
-
-impl PartialSchema for OptionValues {
-    fn schema() -> RefOr<Schema> {
-        let name = ObjectBuilder::new().schema_type(Type::String).max_length(Some(60)).build();
-        let mut object: Object = ObjectBuilder::new()
-            .schema_type(Type::Object)
-            .description(Some("A value for each of the product's options, by the option's name."))
-            .additional_properties(Some(AdditionalProperties::RefOr(OptionValue::schema())))
-            .property_names(Some(Schema::Object(name)))
-            .examples([json!({"Size": "M"})])
-            .build();
-        object.max_properties = Some(OPTIONS_MAX);
-        RefOr::T(Schema::Object(object))
-    }
-}
-
-impl ToSchema for OptionValues {}
 
 fn currency(money: Money) -> String {
     money.currency.as_str().to_owned()
@@ -526,47 +472,4 @@ pub(crate) fn each() -> String {
 
 fn yes() -> bool {
     true
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn values(pairs: &[(&str, &str)]) -> OptionValues {
-        let owned =
-            |(name, value): &(&str, &str)| (str::to_owned(name), OptionValue(str::to_owned(value)));
-        OptionValues::from_pairs(pairs.iter().map(owned))
-    }
-
-    fn option(name: &str, values: &[&str]) -> ProductOption {
-        let values = values.iter().map(|value| OptionValue(str::to_owned(value))).collect();
-        ProductOption { name: name.to_owned(), values }
-    }
-
-    #[test]
-    fn one_combination_has_one_key() {
-        let key = values(&[("Size", "M"), ("Color", "Red")]).key();
-        assert_eq!(key, r#"{"Color":"Red","Size":"M"}"#);
-        assert_eq!(key, values(&[("Color", "Red"), ("Size", "M")]).key());
-        assert_eq!(values(&[]).key(), "{}");
-        // What would be the same text if names and values were only joined.
-        assert_ne!(values(&[("A", "1,B:2")]).key(), values(&[("A", "1"), ("B", "2")]).key());
-    }
-
-    #[test]
-    fn options_fit_exactly_or_not_at_all() {
-        let options = [option("Size", &["S", "M"]), option("Color", &["Red"])];
-        for (given, misfit) in [
-            (values(&[("Size", "M"), ("Color", "Red")]), None),
-            (values(&[("Size", "M")]), Some("Color")),
-            (values(&[("Size", "XL"), ("Color", "Red")]), Some("Size")),
-            (values(&[("Size", "M"), ("Color", "Red"), ("Cut", "Slim")]), Some("Cut")),
-            (values(&[]), Some("Size")),
-        ] {
-            assert_eq!(given.misfit(&options), misfit);
-        }
-        assert_eq!(values(&[]).misfit(&[]), None);
-        let refused = values(&[("Size", "M")]).check(&[]).unwrap_err();
-        assert_eq!(refused.code.code, "options_mismatch");
-    }
 }

@@ -216,7 +216,7 @@ impl From<Model> for ApiKey {
 #[schema(examples(json!({"name": "Web shop", "preset": "write", "plan": "standard"})))]
 pub struct ApiKeyCreate {
     /// What it is for.
-    #[schema(min_length = 1, max_length = 200, pattern = r"\S")]
+    #[schema(min_length = 1, max_length = 200, pattern = r"^[^\x00]*[^\s\x00][^\x00]*$")]
     pub name: String,
     /// What it may do, scope by scope.
     #[serde(default)]
@@ -255,7 +255,12 @@ pub struct ApiKeyCreate {
 pub struct ApiKeyPatch {
     /// What it is for.
     #[serde(default)]
-    #[schema(min_length = 1, max_length = 200, pattern = r"\S", nullable = false)]
+    #[schema(
+        min_length = 1,
+        max_length = 200,
+        pattern = r"^[^\x00]*[^\s\x00][^\x00]*$",
+        nullable = false
+    )]
     pub name: Option<String>,
     /// What it may do: all of it, not only what is new.
     #[serde(default)]

@@ -120,7 +120,7 @@ impl From<Model> for Organization {
     "language": "es-MX", "time_zone": "America/Mexico_City"})))]
 pub struct OrganizationCreate {
     /// What it is called.
-    #[schema(min_length = 1, max_length = 200, pattern = r"\S")]
+    #[schema(min_length = 1, max_length = 200, pattern = r"^[^\x00]*[^\s\x00][^\x00]*$")]
     pub name: String,
     /// The country it does business in (ISO 3166-1 alpha-2).
     #[serde(default = "mexico")]
@@ -156,7 +156,12 @@ pub struct OrganizationCreate {
 pub struct OrganizationPatch {
     /// What it is called.
     #[serde(default)]
-    #[schema(min_length = 1, max_length = 200, pattern = r"\S", nullable = false)]
+    #[schema(
+        min_length = 1,
+        max_length = 200,
+        pattern = r"^[^\x00]*[^\s\x00][^\x00]*$",
+        nullable = false
+    )]
     pub name: Option<String>,
     /// The language it works in (BCP 47).
     #[serde(default)]
@@ -230,11 +235,7 @@ pub struct Founded {
 }
 
 /// Makes an organization with this id, and its sandbox.
-pub async fn found(
-    tx: &Tx,
-    id: Id<Organization>,
-    body: OrganizationCreate,
-) -> Result<Founded> {
+pub async fn found(tx: &Tx, id: Id<Organization>, body: OrganizationCreate) -> Result<Founded> {
     let live = Model {
         id: id.uuid(),
         name: body.name,

@@ -1,12 +1,15 @@
 //! The scopes a key can have, and the presets that name many at once.
 
 use serde::{Deserialize, Serialize};
+use utoipa::__dev::ComposeSchema;
 use utoipa::ToSchema;
+use utoipa::openapi::schema::{ObjectBuilder, Schema};
+use utoipa::openapi::{RefOr, Type};
 
 macro_rules! scopes {
     ($($name:ident = $text:literal: $about:literal,)*) => {
         /// A scope: what a key may do.
-        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, ToSchema)]
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
         pub enum ScopeName {
             $(#[doc = $about] #[serde(rename = $text)] $name,)*
         }
@@ -39,6 +42,21 @@ scopes! {
     AuditRead = "audit:read": "See the audit log, the request log and uses of what is deprecated.",
     OrganizationsCreate = "organizations:create": "Found new organizations: for the platform's operator.",
 }
+
+impl ComposeSchema for ScopeName {
+    fn compose(_: Vec<RefOr<Schema>>) -> RefOr<Schema> {
+        let names: Vec<_> = Self::ALL.iter().map(|scope| scope.as_str()).collect();
+        RefOr::T(Schema::Object(
+            ObjectBuilder::new()
+                .schema_type(Type::String)
+                .description(Some("A scope: what a key may do."))
+                .enum_values(Some(names))
+                .build(),
+        ))
+    }
+}
+
+impl ToSchema for ScopeName {}
 
 /// A name for many scopes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]

@@ -209,6 +209,13 @@ impl Problem {
         ))
     }
 
+    /// The body points at an object that is not there.
+    pub fn no_such<V: crate::Noun>(pointer: &str) -> Self {
+        let missing = Self::not_found(V::NAME);
+        let detail = missing.detail.clone().unwrap_or_else(|| missing.code.about.clone());
+        missing.at(FieldError::body(pointer, "not_found", detail))
+    }
+
     /// An id of another kind.
     pub fn wrong_id_type(noun: &str, prefix: &str) -> Self {
         Self::new(&WRONG_ID_TYPE).with("expected_prefix", prefix).detail(text(

@@ -21,8 +21,8 @@ macro_rules! problems {
 
 problems! {
     MALFORMED_JSON "malformed_json" 400 "Malformed JSON" / "JSON mal formado":
-        "The body is not JSON that this API takes: valid UTF-8, one document, no key twice, at most 32 levels, no NUL."
-        / "El cuerpo no es JSON que esta API acepte: UTF-8 válido, un documento, ninguna clave repetida, 32 niveles como máximo, sin NUL."
+        "The body is not JSON that this API takes: valid UTF-8, one document, no key twice, at most 32 levels."
+        / "El cuerpo no es JSON que esta API acepte: UTF-8 válido, un documento, ninguna clave repetida, 32 niveles como máximo."
     MALFORMED_REQUEST "malformed_request" 400 "Malformed request" / "Solicitud mal formada":
         "The request is not one that can be read: its path, query or a header is not valid."
         / "La solicitud no se puede leer: su ruta, sus parámetros o un encabezado no son válidos."

@@ -1,7 +1,7 @@
 //! What is committed to `openapi/`, so that a change of the contract shows in a review.
 
 use bodega_contract::{Registry, Versions};
-use bodega_kernel::{Language, problem};
+use bodega_kernel::{Code, Language, Text, problem};
 use serde_json::{Value, json};
 
 /// The files of `openapi/` that this door makes, by their name there.
@@ -13,8 +13,11 @@ pub fn artifacts(registry: &Registry, versions: &Versions) -> Vec<(&'static str,
 }
 
 fn problems() -> Value {
-    let both = |text: &bodega_kernel::Text| json!({"en": text.get(Language::English), "es": text.get(Language::Spanish)});
-    let entry = |code: &&bodega_kernel::Code| {
+    let both = |text: &Text| {
+        let (en, es) = (text.get(Language::English), text.get(Language::Spanish));
+        json!({"en": en, "es": es})
+    };
+    let entry = |code: &&Code| {
         json!({
             "code": code.code,
             "status": code.status,

@@ -15,8 +15,8 @@ struct Words {
 
 const ENGLISH: Words = Words {
     problems: "Problems",
-    about: "Every failure of the API is one of these (RFC 9457, `application/problem+json`). Decide \
-            on `code`: what a code means never changes.",
+    about: "Every failure of the API is one of these (RFC 9457, `application/problem+json`). \
+            Decide on `code`: what a code means never changes.",
     status: "HTTP status",
     example: "As an answer shows it",
     reference: "API reference",
@@ -49,7 +49,7 @@ pub fn problem_page(code: &str, language: Language) -> Option<String> {
     let code = known(code)?;
     let words = words(language);
     let example =
-        Problem::new(code).to_json(language, "/v1/things", "req_01k74a0k00e008000000000001");
+        Problem::new(code).to_json(language, "/v1/things", "req_01k78agk00e008000000000001");
     let example = serde_json::to_string_pretty(&example).unwrap_or_default();
     let body = format!(
         "<p><a href=\"/problems\">{problems}</a></p>\n<h1>{title}</h1>\n\

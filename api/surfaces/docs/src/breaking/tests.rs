@@ -16,7 +16,8 @@ fn document() -> Value {
                 "x-scopes": ["things:read"],
                 "parameters": [
                     {"$ref": "#/components/parameters/limit"},
-                    {"name": "status", "in": "query", "schema": {"type": "string", "enum": ["a", "b"]}},
+                    {"name": "status", "in": "query",
+                     "schema": {"type": "string", "enum": ["a", "b"]}},
                     {"name": "fields", "in": "query", "style": "form", "explode": false,
                      "schema": {"type": "array", "items": {"type": "string", "maxLength": 9}}},
                 ],

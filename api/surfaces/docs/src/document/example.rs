@@ -43,7 +43,9 @@ fn make(schemas: &Schemas, schema: &Value, level: usize) -> Option<Value> {
     match kind {
         "object" => object(schemas, schema, level),
         "array" => {
-            Some(Value::Array(make(schemas, &schema["items"], level + 1).into_iter().collect()))
+            let item = make(schemas, &schema["items"], level + 1);
+            let enough = item.is_some() || schema["minItems"].as_u64().unwrap_or(0) == 0;
+            enough.then(|| Value::Array(item.into_iter().collect()))
         }
         "integer" | "number" => {
             let minimum = schema["minimum"].as_i64().unwrap_or(1).max(1);

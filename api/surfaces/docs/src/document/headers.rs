@@ -1,6 +1,7 @@
 //! The headers of answers, described once and referred to.
 
 use bodega_contract::{Kind, Method, Operation, Output, Versions};
+use bodega_kernel::Language;
 use utoipa::openapi::schema::Schema;
 use utoipa::openapi::{Header, HeaderBuilder, Ref, RefOr, ResponseBuilder};
 
@@ -44,7 +45,7 @@ pub(super) fn on_problem(status: u16, response: ResponseBuilder) -> ResponseBuil
         429 | 503 => &["Retry-After"],
         _ => &[],
     };
-    refer(refer(response, ON_ALL), own)
+    refer(refer(refer(response, ON_ALL), &["Content-Language"]), own)
 }
 
 /// Whether an operation answers 304.
@@ -104,7 +105,8 @@ fn always(versions: &Versions) -> Vec<(&'static str, Header)> {
         (
             "Request-Id",
             header(
-                text("^req_[0-7][0-9a-hjkmnp-tv-z]{25}$", 30).examples([super::REQUEST_ID]),
+                text("^req_[0-7][0-9a-hjkmnp-tv-z]{25}$", 30)
+                    .examples([super::problem::REQUEST_ID]),
                 "The call's own id: quote it when you ask for help.",
             ),
         ),
@@ -123,7 +125,12 @@ fn sometimes() -> Vec<(&'static str, Header)> {
     const HTTP_DATE: &str = "^[A-Z][a-z]{2}, [0-9]{2} [A-Z][a-z]{2} [0-9]{4} \
                              [0-9]{2}:[0-9]{2}:[0-9]{2} GMT$";
     let seconds = || small(0, 86_400).examples([2]);
+    let languages = [Language::English, Language::Spanish].map(Language::tag);
     vec![
+        (
+            "Content-Language",
+            header(choice(languages), "The language of the problem's title and details."),
+        ),
         (
             "Deprecation",
             header(
@@ -156,7 +163,7 @@ fn sometimes() -> Vec<(&'static str, Header)> {
         (
             "Location",
             header(
-                text("^/v1/[!-~]+$", 300).examples(["/v1/things/thing_01k74a0k00e008000000000001"]),
+                text("^/v1/[!-~]+$", 300).examples(["/v1/things/thing_01k78agk00e008000000000001"]),
                 "Where the new object is.",
             ),
         ),

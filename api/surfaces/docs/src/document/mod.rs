@@ -7,9 +7,11 @@
 mod example;
 mod finish;
 mod headers;
+mod json;
 mod operation;
 mod parameters;
 mod plain;
+mod problem;
 mod responses;
 mod schemas;
 mod webhooks;
@@ -17,7 +19,7 @@ mod webhooks;
 use std::collections::BTreeMap;
 
 use bodega_contract::{Method, Operation, Registry, Versions};
-use bodega_kernel::{Code, FieldError, Language, Problem, text};
+use bodega_kernel::Code;
 use serde_json::Value;
 use utoipa::openapi::extensions::Extensions;
 use utoipa::openapi::path::Parameter;
@@ -26,9 +28,6 @@ use utoipa::openapi::tag::{Tag, TagBuilder};
 use utoipa::openapi::{
     ComponentsBuilder, Contact, HttpMethod, Info, License, OpenApiBuilder, Paths, Response, Server,
 };
-
-/// The id of a request, in examples.
-const REQUEST_ID: &str = "req_01k74a0k00e008000000000001";
 
 const ABOUT: &str = "\
 The back office of a shop as one API.
@@ -125,8 +124,8 @@ fn api_key() -> SecurityScheme {
         .scheme(HttpAuthScheme::Bearer)
         .bearer_format("bdg_live_… or bdg_test_…")
         .description(Some(
-            "An API key. It is shown once, when it is made; it carries scopes, limits and a version \
-             of the API, and may be tied to addresses and to the origins of browsers.",
+            "An API key. It is shown once, when it is made; it carries scopes, limits and a \
+             version of the API, and may be tied to addresses and to the origins of browsers.",
         ));
     SecurityScheme::Http(scheme.build())
 }
@@ -136,26 +135,6 @@ fn tags(registry: &Registry) -> Vec<Tag> {
         TagBuilder::new().name(name).description(Some(format!("{about}."))).build()
     };
     registry.resources().map(tag).collect()
-}
-
-/// A problem as an answer would show it, for the examples.
-fn sample(code: &'static Code, versions: &Versions) -> Value {
-    let problem = Problem::new(code);
-    let problem = match code.code {
-        "insufficient_scope" => problem.with("scope", "area:write"),
-        "wrong_id_type" => problem.with("expected_prefix", "prod"),
-        "invalid_transition" => problem.with("allowed", vec!["active", "archived"]),
-        "version_mismatch" => problem.with("current_version", 8),
-        "unknown_version" => problem.with("versions", versions.dates()),
-        "quota_exceeded" => problem.with("violated-policies", vec!["minute"]),
-        "validation_failed" => problem.at(FieldError::query(
-            "limit",
-            "out_of_range",
-            text("must be from 1 to 100", "debe ser de 1 a 100"),
-        )),
-        _ => problem,
-    };
-    problem.to_json(Language::English, "/v1/things", REQUEST_ID)
 }
 
 /// The problems of an operation by status, in order.

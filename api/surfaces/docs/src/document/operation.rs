@@ -34,7 +34,8 @@ fn about(declared: &Declared) -> String {
             None => "This is".to_owned(),
         };
         about.push_str(&format!(
-            "\n\n{what} deprecated since {since} and stops working on {sunset}; use {instead} instead."
+            "\n\n{what} deprecated since {since} and stops working on {sunset}. Use instead: \
+             {instead}."
         ));
     }
     about

@@ -13,8 +13,9 @@ const ANY_PART: &str = r"^[^\x00,]*$";
 /// The largest whole number that every JSON reader keeps whole.
 const WHOLE_MAX: i64 = 9_007_199_254_740_991;
 
-/// As many characters as fit the bytes that a query parameter may have, whatever they are.
-const FILTER_CHARS_MAX: usize = 250;
+/// How long a filter's text may be, and each of several: all of them have to fit into one path.
+const FILTER_CHARS_MAX: usize = 1_000;
+const PART_CHARS_MAX: usize = 300;
 
 /// How many values `[in]` takes.
 const IN_MAX: usize = 100;
@@ -70,22 +71,22 @@ pub(super) fn id(prefix: &str) -> ObjectBuilder {
     let length = prefix.len() + 27;
     text(&format!("^{prefix}_[0-7][0-9a-hjkmnp-tv-z]{{25}}$"), length)
         .min_length(Some(length))
-        .examples([format!("{prefix}_01k74a0k00e008000000000001")])
+        .examples([format!("{prefix}_01k78agk00e008000000000001")])
 }
 
 /// What a filter of this kind compares with.
 pub(super) fn filtered(kind: &FilterKind) -> RefOr<Schema> {
-    value(kind, ANY_TEXT).into()
+    value(kind, text(ANY_TEXT, FILTER_CHARS_MAX)).into()
 }
 
 /// What a filter of this kind takes several of.
 pub(super) fn filtered_in(kind: &FilterKind) -> RefOr<Schema> {
-    several(value(kind, ANY_PART), IN_MAX).into()
+    several(value(kind, text(ANY_PART, PART_CHARS_MAX)), IN_MAX).into()
 }
 
-fn value(kind: &FilterKind, text_pattern: &str) -> ObjectBuilder {
+fn value(kind: &FilterKind, text: ObjectBuilder) -> ObjectBuilder {
     match kind {
-        FilterKind::Text => text(text_pattern, FILTER_CHARS_MAX),
+        FilterKind::Text => text,
         FilterKind::Choice(options) => choice(options.iter().map(String::as_str)),
         FilterKind::Id(prefix) => id(prefix),
         FilterKind::Time => time(),

@@ -1,6 +1,6 @@
 //! What an operation answers: its success, and a problem for each status it can have.
 
-use bodega_contract::{Kind, Operation, Output};
+use bodega_contract::{Operation, Output};
 use bodega_kernel::{Code, Language};
 use serde_json::{Value, json};
 use utoipa::openapi::example::ExampleBuilder;
@@ -9,7 +9,8 @@ use utoipa::openapi::{
     ContentBuilder, Ref, RefOr, Response, ResponseBuilder, Responses, ResponsesBuilder,
 };
 
-use super::{Shared, Source, by_status, example, headers, sample, schemas};
+use super::problem::sample;
+use super::{Shared, Source, by_status, example, headers, schemas};
 
 const NOT_MODIFIED: &str = "NotModified";
 
@@ -51,9 +52,8 @@ fn success(source: &Source<'_>, operation: &Operation) -> Response {
             (whole_or_some(view), object, format!("The `{view}`."))
         }
         Output::One(_) => {
-            let made = if operation.status == 201 { "Done: the new" } else { "Done: the" };
-            let made = if operation.kind == Kind::Query { "The" } else { made };
-            (Ref::from_schema_name(view).into(), object, format!("{made} `{view}`."))
+            let the = if operation.status == 201 { "The new" } else { "The" };
+            (Ref::from_schema_name(view).into(), object, format!("{the} `{view}`."))
         }
     };
     let content = ContentBuilder::new().schema(Some(schema)).example(example).build();

@@ -1,11 +1,12 @@
 //! The schemas of bodies: those of the registry, and what the document adds to them.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::{Map, Value, json};
 
+use super::json::{or_null, reference, several, whole, word};
 use super::plain::ANY_TEXT;
-use super::{Source, spoken, webhooks};
+use super::{Source, problem, spoken, webhooks};
 
 /// As many objects as one expansion brings.
 const EXPANSION_MAX: usize = 10_000;
@@ -36,19 +37,57 @@ pub(super) fn components(source: &Source<'_>) -> BTreeMap<String, Value> {
             let pointers = operation.deprecated.iter().filter_map(|deprecation| deprecation.field);
             pointers.for_each(|pointer| deprecate(schema, pointer));
         }
-        let view = operation.output.schema();
-        if operation.shaped
-            && let Some(cut) = all.get(view).map(cut)
-        {
-            all.insert(fields_of(view), cut);
-            all.insert(page_of(view), page(view));
+    }
+    let shaped = registry.operations().iter().filter(|operation| operation.shaped);
+    let views: BTreeSet<_> = shaped.map(|operation| operation.output.schema()).collect();
+    for view in views {
+        if let Some(cut) = all.get(view).map(cut) {
+            add(&mut all, fields_of(view), cut);
+            add(&mut all, page_of(view), page(view));
         }
     }
-    all.insert("Problem".to_owned(), problem());
-    all.insert("ProblemError".to_owned(), problem_error());
-    all.extend(webhooks::schemas(source));
+    for (name, schema) in problem::schemas().into_iter().chain(webhooks::schemas(source)) {
+        add(&mut all, name, schema);
+    }
     all.values_mut().for_each(restrict);
+    renamed(all)
+}
+
+/// Adds a type of the document's own. A resource's type of the same name would be shown wrong.
+fn add(all: &mut BTreeMap<String, Value>, name: String, schema: Value) {
+    debug_assert!(!all.contains_key(&name), "{name} is a type of a resource already");
+    all.insert(name, schema);
+}
+
+/// utoipa calls an `Id<Brand>` `BrandId_Brand`: the name of the type, which is enough, and the
+/// names of what it is made of. No other name here has an underscore.
+fn renamed(mut all: BTreeMap<String, Value>) -> BTreeMap<String, Value> {
+    let short = |name: &str| name.split_once('_').map(|(short, _)| short.to_owned());
+    let unique = |name: &String| {
+        let wanted = short(name);
+        let same = |other: &&String| short(other) == wanted || Some(*other) == wanted.as_ref();
+        wanted.is_some() && all.keys().filter(same).count() == 1
+    };
+    let names: Vec<_> = all.keys().filter(|name| unique(name)).cloned().collect();
+    for name in &names {
+        if let (Some(new), Some(schema)) = (short(name), all.remove(name)) {
+            all.insert(new, schema);
+        }
+    }
+    all.values_mut().for_each(|schema| repoint(schema, &names));
     all
+}
+
+fn repoint(schema: &mut Value, names: &[String]) {
+    let Some(members) = schema.as_object_mut() else { return };
+    if let Some(Value::String(target)) = members.get_mut("$ref")
+        && let Some((place, name)) = target.rsplit_once('/')
+        && names.iter().any(|renamed| renamed == name)
+        && let Some((short, _)) = name.split_once('_')
+    {
+        *target = format!("{place}/{short}");
+    }
+    each_inner(members, &mut |inner| repoint(inner, names));
 }
 
 /// Adds the links of a resource to its type: they are there when `expand` asks for them.
@@ -58,14 +97,12 @@ fn link(source: &Source<'_>, resource: &str, schema: &mut Value) {
     };
     for link in source.registry.links(resource) {
         let Some(view) = source.registry.view(link.target) else { continue };
-        let target = json!({"$ref": format!("#/components/schemas/{view}")});
+        let target = reference(view);
         let said = spoken(link.name);
         let about = format!("The {said}, where `expand` asks for `{}`.", link.name);
         let property = match link.one {
             true => json!({"description": about, "oneOf": [target, {"type": "null"}]}),
-            false => json!({
-                "description": about, "type": "array", "items": target, "maxItems": EXPANSION_MAX,
-            }),
+            false => several(target, EXPANSION_MAX, &about),
         };
         properties.entry(link.name).or_insert(property);
     }
@@ -90,119 +127,17 @@ fn cut(schema: &Value) -> Value {
 }
 
 fn page(view: &str) -> Value {
-    let reference = |name: &str| json!({"$ref": format!("#/components/schemas/{name}")});
-    let cursor = |about: &str| {
-        json!({
-            "type": ["string", "null"], "description": about,
-            "pattern": "^[A-Za-z0-9_-]+$", "maxLength": 4096,
-        })
-    };
+    let either = json!({"anyOf": [reference(view), reference(&fields_of(view))]});
+    let cursor = |about: &str| or_null(word("^[A-Za-z0-9_-]+$", 4_096, about));
     json!({
         "type": "object",
         "description": format!("A page of `{view}` objects."),
         "required": ["data", "next_cursor", "prev_cursor"],
         "properties": {
-            "data": {
-                "type": "array",
-                "description": "The objects.",
-                "items": {"anyOf": [reference(view), reference(&fields_of(view))]},
-                "maxItems": 100,
-            },
+            "data": several(either, 100, "The objects."),
             "next_cursor": cursor("Where the next page starts; null on the last one."),
             "prev_cursor": cursor("Where the page before starts; null on the first one."),
-            "total_count": {
-                "type": "integer", "format": "int64",
-                "description": "How many match in all, where `count=true` asks for it.",
-                "minimum": 0, "maximum": 9_007_199_254_740_991_i64,
-            },
-        },
-    })
-}
-
-fn problem() -> Value {
-    let words = |about: &str, max_items: u32| {
-        json!({
-            "type": "array", "description": about, "maxItems": max_items,
-            "items": {"type": "string", "pattern": "^[!-~]+$", "maxLength": 100},
-        })
-    };
-    let word = |about: &str| json!({"type": "string", "description": about, "pattern": "^[!-~]+$", "maxLength": 100});
-    json!({
-        "type": "object",
-        "description": "What went wrong (RFC 9457). Decide on `code`; there may be more members.",
-        "required": ["type", "title", "status", "detail", "instance", "code", "request_id"],
-        "properties": {
-            "type": {
-                "type": "string", "format": "uri-reference", "pattern": "^/problems/[a-z_]+$",
-                "maxLength": 100, "description": "The page about this kind of problem.",
-            },
-            "title": {
-                "type": "string", "maxLength": 100,
-                "description": "What it is called, in the language asked for.",
-            },
-            "status": {
-                "type": "integer", "format": "int32", "minimum": 400, "maximum": 599,
-                "description": "The HTTP status.",
-            },
-            "detail": {
-                "type": "string", "maxLength": 4096,
-                "description": "This occurrence, in the language asked for.",
-            },
-            "instance": {
-                "type": "string", "format": "uri-reference", "maxLength": 16_384,
-                "description": "The path of the call.",
-            },
-            "code": {
-                "type": "string", "pattern": "^[a-z_]+$", "maxLength": 64,
-                "description": "Its kind. What a code means never changes; new ones may come.",
-            },
-            "request_id": {
-                "type": "string", "pattern": "^req_[0-7][0-9a-hjkmnp-tv-z]{25}$", "maxLength": 30,
-                "description": "The call's own id, as in `Request-Id`.",
-            },
-            "errors": {
-                "type": "array", "maxItems": 100,
-                "description": "Where in the request, and what is wrong there.",
-                "items": {"$ref": "#/components/schemas/ProblemError"},
-            },
-            "scope": word("The scope that is missing."),
-            "expected_prefix": word("What an id of the right type starts with."),
-            "current_version": {
-                "type": "integer", "format": "int64",
-                "minimum": 1, "maximum": 9_007_199_254_740_991_i64,
-                "description": "The version that the object has now.",
-            },
-            "from": word("The state that the object is in."),
-            "to": word("The state that it cannot go to."),
-            "allowed": words("The states that the object can go to from where it is.", 100),
-            "versions": words("The versions of the API.", 1000),
-            "violated-policies": words("The limits that are used up.", 10),
-        },
-    })
-}
-
-fn problem_error() -> Value {
-    json!({
-        "type": "object",
-        "description": "One thing that is wrong with a request.",
-        "required": ["in", "pointer", "code", "detail"],
-        "properties": {
-            "in": {
-                "type": "string", "enum": ["body", "query", "path", "header"],
-                "description": "The part of the request.",
-            },
-            "pointer": {
-                "type": "string", "maxLength": 4096,
-                "description": "A JSON pointer (RFC 6901) into that part; empty for all of it.",
-            },
-            "code": {
-                "type": "string", "pattern": "^[a-z_]+$", "maxLength": 64,
-                "description": "What is wrong, as a word; new ones may come.",
-            },
-            "detail": {
-                "type": "string", "maxLength": 4096,
-                "description": "What is wrong, in the language asked for.",
-            },
+            "total_count": whole(0, "How many match in all, where `count=true` asks for it."),
         },
     })
 }
@@ -220,18 +155,18 @@ fn restrict(schema: &mut Value) {
     if text && !ruled {
         members.insert("pattern".to_owned(), ANY_TEXT.into());
     }
-    each_inner(members, restrict);
+    each_inner(members, &mut restrict);
 }
 
 /// Visits the schemas that a schema is made of. (Examples and defaults only look like schemas.)
-fn each_inner(members: &mut Map<String, Value>, visit: fn(&mut Value)) {
+fn each_inner(members: &mut Map<String, Value>, visit: &mut dyn FnMut(&mut Value)) {
     for (keyword, inner) in members {
         match (keyword.as_str(), inner) {
             ("items" | "additionalProperties" | "propertyNames", inner) => visit(inner),
             ("oneOf" | "anyOf" | "allOf" | "prefixItems", Value::Array(all)) => {
-                all.iter_mut().for_each(visit);
+                all.iter_mut().for_each(&mut *visit);
             }
-            ("properties", Value::Object(all)) => all.values_mut().for_each(visit),
+            ("properties", Value::Object(all)) => all.values_mut().for_each(&mut *visit),
             _ => {}
         }
     }

@@ -13,7 +13,11 @@ use utoipa::openapi::{
 };
 
 use super::Source;
+use super::json::{id, or_null, reference, whole, word};
 use super::plain::text;
+
+/// What every event says, whatever it is about.
+const ENVELOPE: &str = "EventEnvelope";
 
 /// An entry a type of event, in the order of their names.
 pub(super) fn paths(source: &Source<'_>) -> Paths {
@@ -51,15 +55,12 @@ pub(super) fn schemas(source: &Source<'_>) -> BTreeMap<String, Value> {
         .into_iter()
         .map(|(name, (event, _))| {
             let data = match source.registry.view(resource_of(name)) {
-                Some(view) => json!({
-                    "$ref": format!("#/components/schemas/{view}"),
-                    "description": "The object as it is after the change.",
-                }),
+                Some(view) => reference(view),
                 None => json!({"type": "object", "description": "The object after the change."}),
             };
             let body = json!({
                 "description": event.about,
-                "allOf": [{"$ref": "#/components/schemas/Event"}, {
+                "allOf": [reference(ENVELOPE), {
                     "type": "object",
                     "properties": {
                         "type": {"type": "string", "const": name, "description": "What happened."},
@@ -70,7 +71,7 @@ pub(super) fn schemas(source: &Source<'_>) -> BTreeMap<String, Value> {
             (body_of(name), body)
         })
         .collect();
-    all.insert("Event".to_owned(), event());
+    all.insert(ENVELOPE.to_owned(), event());
     all
 }
 
@@ -125,7 +126,7 @@ fn signature() -> [Parameter; 3] {
         header(
             "webhook-timestamp",
             text("^[0-9]{1,12}$", 12).into(),
-            "When this attempt was made, in seconds since 1970. Refuse what is older than 5 minutes.",
+            "When this attempt was made, in seconds since 1970: refuse what is 5 minutes old.",
         ),
         header(
             "webhook-signature",
@@ -136,62 +137,49 @@ fn signature() -> [Parameter; 3] {
     ]
 }
 
+/// As the log of events shows it, and the place of the one before, so that a gap is seen.
 fn event() -> Value {
-    let id = |prefix: &str, about: &str| {
-        json!({
-            "type": "string", "description": about, "maxLength": prefix.len() + 27,
-            "pattern": format!("^{prefix}_[0-7][0-9a-hjkmnp-tv-z]{{25}}$"),
-        })
-    };
-    let word = |about: &str| json!({"type": "string", "description": about, "pattern": "^[a-z_.]+$", "maxLength": 100});
-    let public_id = |kind: Value, about: &str| json!({"type": kind, "description": about, "pattern": "^[!-~]+$", "maxLength": 100});
-    let number = |kind: Value, about: &str| {
-        json!({
-            "type": kind, "format": "int64", "description": about,
-            "minimum": 1, "maximum": 9_007_199_254_740_991_i64,
-        })
-    };
+    const DOTTED: &str = "^[a-z_.]+$";
+    const PRINTABLE: &str = "^[!-~]+$";
     json!({
         "type": "object",
         "description": "A change that happened.",
-        "required": ["id", "type", "created_at", "api_version", "object", "data"],
+        "required": [
+            "id", "sequence", "type", "object_type", "object_id", "object_version", "api_version",
+            "actor_type", "request_id", "traceparent", "data", "created_at",
+        ],
         "properties": {
-            "id": id("evt", "The event's id."),
-            "type": word("What happened: `resource.verb_past`."),
+            "id": id("evt", "The event's id: the same in each delivery and in the log."),
+            "sequence": whole(1, "Its place among the organization's events, gapless."),
+            "previous_sequence": or_null(whole(1, "The place of the last one you were sent.")),
+            "type": word(DOTTED, 100, "What happened: `resource.verb_past`."),
+            "object_type": word(DOTTED, 60, "The type of the object."),
+            "object_id": word(PRINTABLE, 60, "The object's id."),
+            "object_version": whole(1, "The object's version after the change."),
+            "api_version": word(
+                "^[0-9]{4}-[0-9]{2}-[0-9]{2}$",
+                10,
+                "The version of the API that `data` is in.",
+            ),
+            "actor_type": word(DOTTED, 20, "Who did it: `api_key`, or `system`."),
+            "actor_id": or_null(word(PRINTABLE, 60, "The id of who did it.")),
+            "request_id": id("req", "The call that caused it."),
+            "traceparent": word(
+                "^00-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}$",
+                55,
+                "The trace of that call (W3C Trace Context).",
+            ),
+            "data": {
+                "type": "object",
+                "description": "The object after the change; as it last was, where it is gone.",
+            },
+            "previous": {
+                "type": ["object", "null"],
+                "description": "What changed, as it was; null where all is new or gone.",
+            },
             "created_at": {
                 "type": "string", "format": "date-time", "maxLength": 35,
                 "description": "When it happened.",
-            },
-            "api_version": {
-                "type": "string", "format": "date", "maxLength": 10,
-                "description": "The version of the API that `data` is in.",
-            },
-            "sequence": number(json!("integer"), "Its place among the organization's events, gapless."),
-            "previous_sequence": number(json!(["integer", "null"]), "The one before that you were sent."),
-            "object": {
-                "type": "object",
-                "description": "What it happened to.",
-                "required": ["type", "id", "version"],
-                "properties": {
-                    "type": word("The resource."),
-                    "id": public_id(json!("string"), "Its id."),
-                    "version": number(json!("integer"), "Its version after the change."),
-                },
-            },
-            "actor": {
-                "type": "object",
-                "description": "Who did it.",
-                "required": ["type", "id"],
-                "properties": {
-                    "type": word("What they are: `api_key`, `system`."),
-                    "id": public_id(json!(["string", "null"]), "Their id, where they have one."),
-                },
-            },
-            "request_id": id("req", "The call that caused it."),
-            "data": {"type": "object", "description": "The object as it is after the change."},
-            "previous": {
-                "type": ["object", "null"],
-                "description": "The fields that changed, as they were; null where all is new or gone.",
             },
         },
     })

@@ -1,0 +1,82 @@
+//! What must hold of every database at any time: each change has its event and its audit row.
+
+use std::collections::{BTreeMap, HashMap};
+
+use bodega_tests::Server;
+use sea_orm::{ConnectionTrait, DatabaseConnection, DbErr, Statement, TryGetableMany};
+use uuid::Uuid;
+
+/// The tables of objects that have versions and events.
+const TABLES: [&str; 7] =
+    ["organization", "api_key", "brand", "category", "product", "variant", "price"];
+
+/// The rows that a query gives.
+pub async fn rows<T: TryGetableMany>(server: &Server, sql: &str) -> Vec<T> {
+    try_rows(&server.database().await, sql).await.expect(sql)
+}
+
+/// The same, from a database that may not have the tables yet.
+pub async fn try_rows<T: TryGetableMany>(
+    database: &DatabaseConnection,
+    sql: &str,
+) -> Result<Vec<T>, DbErr> {
+    let statement = Statement::from_string(database.get_database_backend(), sql);
+    let rows = database.query_all_raw(statement).await?;
+    rows.iter().map(|row| T::try_get_many_by_index(row).map_err(Into::into)).collect()
+}
+
+/// Checks objects, events and audit rows against one another; says how many changes there were.
+pub async fn check(server: &Server) -> usize {
+    let mut objects: HashMap<Uuid, (&str, i64)> = HashMap::new();
+    for table in TABLES {
+        let all = rows::<(Uuid, i64)>(server, &format!("SELECT id, version FROM {table}")).await;
+        objects.extend(all.into_iter().map(|(id, version)| (id, (table, version))));
+    }
+    let events: Vec<(String, i64, String, Uuid)> =
+        rows(server, "SELECT object_id, object_version, type, request_id FROM event").await;
+    let audit: Vec<(String, Uuid)> =
+        rows(server, "SELECT object_id, request_id FROM audit_entry").await;
+
+    // As many of the one as of the other, an object and a request.
+    let mut balance: HashMap<(&str, Uuid), i64> = HashMap::new();
+    for (object, _, _, request) in &events {
+        *balance.entry((object, *request)).or_default() += 1;
+    }
+    for (object, request) in &audit {
+        *balance.entry((object, *request)).or_default() -= 1;
+    }
+    balance.retain(|_, more| *more != 0);
+    assert!(balance.is_empty(), "events without audit rows, or the other way: {balance:?}");
+
+    let mut histories: HashMap<Uuid, BTreeMap<i64, &str>> = HashMap::new();
+    for (object, version, kind, _) in &events {
+        let history = histories.entry(uuid_of(object)).or_default();
+        let before = history.insert(*version, kind);
+        assert!(before.is_none(), "two events for version {version} of {object}");
+    }
+    let mut wrong = Vec::new();
+    for (object, history) in &histories {
+        let first = history.first_key_value().is_some_and(|(_, kind)| kind.ends_with(".created"));
+        let gapless = history.keys().copied().eq(1..=history.len() as i64);
+        let gone = history.last_key_value().is_some_and(|(_, kind)| kind.ends_with(".deleted"));
+        let there = objects.get(object).map(|(_, version)| *version);
+        let expected = (!gone).then_some(history.len() as i64);
+        if !first || !gapless || there != expected {
+            wrong.push((*object, there, history));
+        }
+    }
+    assert!(wrong.is_empty(), "histories that do not fit their object: {wrong:?}");
+    let silent: Vec<_> = objects.iter().filter(|(id, _)| !histories.contains_key(id)).collect();
+    assert!(silent.is_empty(), "objects without an event: {silent:?}");
+    events.len()
+}
+
+/// A TypeID's UUID, read here by itself: 26 characters of Crockford's base32.
+pub fn uuid_of(id: &str) -> Uuid {
+    const DIGITS: &str = "0123456789abcdefghjkmnpqrstvwxyz";
+    let (_, digits) = id.rsplit_once('_').expect("a TypeID");
+    let value = digits.chars().fold(0_u128, |value, digit| {
+        (value << 5) | DIGITS.find(digit).expect("a digit of base32") as u128
+    });
+    Uuid::from_u128(value)
+}

@@ -1,0 +1,5 @@
+//! Every suite, in one program: a module each.
+
+mod catalog;
+mod faults;
+mod ledger;
