@@ -139,6 +139,11 @@ impl Setup {
 }
 
 impl Api {
+    /// The same, with another key.
+    pub fn with_key(&self, key: &str) -> Self {
+        Self { key: key.to_owned(), ..self.clone() }
+    }
+
     /// A call.
     pub fn call(&self, method: &str, path: &str) -> Call {
         let method = method.parse().expect("a method");

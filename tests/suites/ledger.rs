@@ -71,9 +71,18 @@ pub async fn check(server: &Server) -> usize {
     events.len()
 }
 
-/// A TypeID's UUID, read here by itself: 26 characters of Crockford's base32.
+/// Crockford's base32, in which a TypeID writes its UUID.
+const DIGITS: &str = "0123456789abcdefghjkmnpqrstvwxyz";
+
+/// The TypeID of a UUID, written here by itself.
+pub fn id_of(prefix: &str, id: Uuid) -> String {
+    let digit = |place: u32| ((id.as_u128() >> (5 * place)) & 31) as usize;
+    let digits = (0..26).rev().map(|place| DIGITS.as_bytes()[digit(place)] as char);
+    format!("{prefix}_{}", digits.collect::<String>())
+}
+
+/// A TypeID's UUID, read here by itself.
 pub fn uuid_of(id: &str) -> Uuid {
-    const DIGITS: &str = "0123456789abcdefghjkmnpqrstvwxyz";
     let (_, digits) = id.rsplit_once('_').expect("a TypeID");
     let value = digits.chars().fold(0_u128, |value, digit| {
         (value << 5) | DIGITS.find(digit).expect("a digit of base32") as u128

@@ -3,3 +3,5 @@
 mod catalog;
 mod faults;
 mod ledger;
+mod paging;
+mod walk;

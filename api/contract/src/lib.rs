@@ -1,13 +1,11 @@
 //! Resources and operations as data.
 //!
-//! A domain declares a [`Resource`]: its operations (plain async functions), links, filters and
-//! events. The [`Registry`] is the list of all of them. Every door (REST, docs, batch, later GraphQL
-//! and MCP) is a function of that list, and hands each call to the corridor (a crate of its own),
-//! which is the only one to run a [`Handler`].
+//! A domain declares a [`Resource`]; the [`Registry`] is the list of all of them. Every door (REST,
+//! docs, batch, later GraphQL and MCP) is a function of that list, and hands each call to the
+//! corridor, a crate of its own and the only one to run a [`Handler`].
 //!
-//! Read in this order: [`Resource`] (how one is declared), [`Operation`] (what a door sees),
-//! [`Registry`] (the list and its lint), [`Authenticator`], [`Limiter`] and [`Recorder`] (what the
-//! corridor asks of the outside), [`VersionChange`] (how an old answer is made of a new one).
+//! Read on with [`Operation`] (what a door sees), the ports [`Authenticator`], [`Limiter`] and
+//! [`Recorder`], and [`VersionChange`] (how an old answer is made of a new one).
 
 mod list;
 mod operation;

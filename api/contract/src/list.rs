@@ -49,6 +49,14 @@ pub fn id_prefix(pattern: &str) -> Option<&str> {
     pattern.strip_prefix('^')?.strip_suffix(ID_SUFFIX)
 }
 
+/// Whether a schema is of a type, or of it and null.
+pub(crate) fn is_type(schema: &Value, kind: &str) -> bool {
+    match &schema["type"] {
+        Value::Array(names) => names.iter().any(|name| name == kind),
+        name => name == kind,
+    }
+}
+
 impl FilterKind {
     /// From the field's schema.
     pub(crate) fn of(schema: &Value) -> Option<Self> {
@@ -57,10 +65,7 @@ impl FilterKind {
                 options.iter().filter_map(Value::as_str).map(str::to_owned).collect(),
             ));
         }
-        let is = |kind: &str| match &schema["type"] {
-            Value::Array(names) => names.iter().any(|name| name == kind),
-            name => name == kind,
-        };
+        let is = |kind: &str| is_type(schema, kind);
         let prefix = schema["pattern"].as_str().and_then(id_prefix);
         Some(match prefix {
             Some(prefix) => Self::Id(prefix.to_owned()),

@@ -2,6 +2,9 @@
 
 use std::collections::HashMap;
 
+use serde_json::Value;
+
+use crate::list::is_type;
 use crate::{Declared, Kind, Link, Method, Operation, Output, Schemas};
 
 /// Every resource there is.
@@ -49,6 +52,7 @@ impl Registry {
                 links: resource.links,
             });
         }
+        registry.schemas.complete();
         for (index, operation) in registry.operations.iter().enumerate() {
             registry
                 .routes
@@ -92,14 +96,16 @@ impl Registry {
 
     /// The schema of a resource's objects.
     pub fn view(&self, resource: &str) -> Option<&str> {
-        let reads = |operation: &&Operation| operation.resource == resource && operation.shaped;
-        self.operations.iter().find(reads).map(|operation| operation.output.schema())
+        self.reader(resource).map(|operation| operation.output.schema())
     }
 
     /// The scope that reading a resource takes.
     pub fn read_scope(&self, resource: &str) -> Option<&'static str> {
-        let reads = |operation: &&Operation| operation.resource == resource && operation.shaped;
-        self.operations.iter().find(reads).map(|operation| operation.scope)
+        self.reader(resource).map(|operation| operation.scope)
+    }
+
+    fn reader(&self, resource: &str) -> Option<&Operation> {
+        self.operations.iter().find(|operation| operation.resource == resource && operation.shaped)
     }
 
     /// Every scope that an operation takes, in order.
@@ -128,8 +134,8 @@ impl Registry {
     /// What is wrong with the declarations; a test keeps this empty.
     pub fn lint(&self) -> Vec<String> {
         let mut faults = self.faults.clone();
-        faults
-            .extend(self.schemas.1.iter().map(|name| format!("{name}: two types have this name")));
+        let twice = self.schemas.1.iter();
+        faults.extend(twice.map(|name| format!("{name}: two types have this name")));
         let mut fault = |holds: bool, fault: String| {
             if !holds {
                 faults.push(fault);
@@ -139,10 +145,8 @@ impl Registry {
             let id = operation.id;
             let same = self.operations.iter().filter(|other| other.id == id).count();
             fault(same == 1, format!("{id}: declared {same} times"));
-            fault(
-                !operation.summary.is_empty() && operation.about.ends_with('.'),
-                format!("{id}: undocumented"),
-            );
+            let told = !operation.summary.is_empty() && operation.about.ends_with('.');
+            fault(told, format!("{id}: undocumented"));
             let silent = operation.kind == Kind::Command && operation.emits.is_empty();
             fault(!silent, format!("{id}: changes, but emits nothing"));
             let foreign = operation.emits.iter().find(|event| !event.name.contains('.'));
@@ -163,23 +167,21 @@ impl Registry {
         for (name, schema) in &self.schemas.0 {
             let properties = schema["properties"].as_object().into_iter().flatten();
             for (field, rules) in properties {
-                let place = format!("{name}.{field}");
                 let plain = rules.get("$ref").is_none() && rules.get("oneOf").is_none();
-                fault(
-                    !plain || rules.get("description").is_some(),
-                    format!("{place}: undocumented"),
-                );
-                let bounded =
-                    ["maxLength", "enum", "const"].iter().any(|rule| rules.get(rule).is_some());
-                let text = rules["type"] == "string" || rules["type"][0] == "string";
-                fault(!text || bounded, format!("{place}: a text without a bound"));
-                let array = rules["type"] == "array" || rules["type"][0] == "array";
-                fault(
-                    !array || rules.get("maxItems").is_some(),
-                    format!("{place}: a list without a bound"),
-                );
+                let silent = plain && rules.get("description").is_none();
+                fault(!silent, format!("{name}.{field}: undocumented"));
+                fault(bounded(rules), format!("{name}.{field}: a text or list without a bound"));
             }
         }
         faults
     }
+}
+
+/// Whether every text and list in a schema has a bound.
+fn bounded(rules: &Value) -> bool {
+    let has = |names: &[&str]| names.iter().any(|name| rules.get(*name).is_some());
+    let inner = rules.get("items").into_iter().chain(rules.get("additionalProperties"));
+    (!is_type(rules, "string") || has(&["maxLength", "enum", "const"]))
+        && (!is_type(rules, "array") || has(&["maxItems"]))
+        && inner.filter(|rules| rules.is_object()).all(bounded)
 }

@@ -262,10 +262,7 @@ impl<V: Noun> Resource<V> {
 
     /// Documents the operation added last beyond its standard sentence.
     pub fn note(self, about: &str) -> Self {
-        self.last(|operation| {
-            operation.about.push(' ');
-            operation.about.push_str(about);
-        })
+        self.last(|operation| operation.about.extend([" ", about]))
     }
 
     /// An event that the operation added last can cause.

@@ -7,15 +7,17 @@ use jsonschema::Validator;
 use serde_json::{Value, json};
 use utoipa::ToSchema;
 
+use crate::list::is_type;
+
 /// PostgreSQL cannot keep a NUL, so no text has one.
 const NO_NUL: &str = r"^[^\x00]*$";
 
 /// The largest whole number that every JSON reader keeps whole.
 const WHOLE_MAX: i64 = 9_007_199_254_740_991;
 
-/// Schemas by name; then the names that two different types have.
+/// Schemas by name; then the names that two different types have, and the names of those that go out.
 #[derive(Clone, Debug, Default)]
-pub struct Schemas(pub BTreeMap<String, Value>, pub(crate) BTreeSet<String>);
+pub struct Schemas(pub BTreeMap<String, Value>, pub(crate) BTreeSet<String>, BTreeSet<String>);
 
 impl Schemas {
     /// Adds a type that comes in, and every type it is made of; says its name.
@@ -30,21 +32,28 @@ impl Schemas {
         plain(&T::name())
     }
 
-    /// Adds a type that goes out: all of its fields are always there, null where they are empty.
+    /// Adds a type that goes out.
     pub fn add_output<T: ToSchema>(&mut self) -> String {
-        let mut fresh = Self::default();
-        let name = fresh.add::<T>();
-        let fields: Vec<_> = fresh.fields(&name).into_iter().map(Value::from).collect();
-        if let Some(Value::Object(schema)) = fresh.0.get_mut(&name).filter(|_| !fields.is_empty()) {
-            schema.insert("required".to_owned(), fields.into());
-        }
-        self.merge(fresh);
+        let name = self.add::<T>();
+        self.2.insert(name.clone());
         name
+    }
+
+    /// Of what goes out, every field is always there, null where it is empty.
+    pub(crate) fn complete(&mut self) {
+        for name in &std::mem::take(&mut self.2) {
+            let fields: Vec<_> = self.fields(name).into_iter().map(Value::from).collect();
+            if let Some(Value::Object(schema)) = self.0.get_mut(name).filter(|_| !fields.is_empty())
+            {
+                schema.insert("required".to_owned(), fields.into());
+            }
+        }
     }
 
     /// Adds all of another's.
     pub(crate) fn merge(&mut self, other: Self) {
         self.1.extend(other.1);
+        self.2.extend(other.2);
         other.0.into_iter().for_each(|(name, schema)| self.insert(name, schema));
     }
 
@@ -110,39 +119,31 @@ fn plain(name: &str) -> String {
 
 /// Fills in the bounds that follow from a format, so that no type states them again.
 fn tidy(value: &mut Value) {
-    match value {
-        Value::Array(items) => items.iter_mut().for_each(tidy),
-        Value::Object(object) => {
-            let is = |kind: &str| match object.get("type") {
-                Some(Value::String(name)) => name == kind,
-                Some(Value::Array(names)) => names.iter().any(|name| name == kind),
-                _ => false,
-            };
-            let (string, integer) = (is("string"), is("integer"));
-            let mut bounds: Vec<(&str, Value)> = Vec::new();
-            if string && !object.contains_key("enum") {
-                match object.get("format").and_then(Value::as_str) {
-                    Some("date-time") => bounds.push(("maxLength", json!(35))),
-                    Some("date") => bounds.push(("maxLength", json!(10))),
-                    Some("uri") => bounds.push(("maxLength", json!(2_048))),
-                    _ => bounds.push(("pattern", json!(NO_NUL))),
-                }
-            }
-            if integer {
-                let int32 = object.get("format").is_some_and(|format| format == "int32");
-                let max = if int32 { i64::from(i32::MAX) } else { WHOLE_MAX };
-                bounds.extend([("minimum", json!(-max)), ("maximum", json!(max))]);
-            }
-            for (name, bound) in bounds {
-                object.entry(name).or_insert(bound);
-            }
-            if let Some(Value::String(target)) = object.get_mut("$ref") {
-                *target = plain(target);
-            }
-            object.values_mut().for_each(tidy);
+    let (string, integer) = (is_type(value, "string"), is_type(value, "integer"));
+    let object = match value {
+        Value::Object(object) => object,
+        Value::Array(items) => return items.iter_mut().for_each(tidy),
+        _ => return,
+    };
+    let mut bounds: Vec<(&str, Value)> = Vec::new();
+    if string && !object.contains_key("enum") {
+        match object.get("format").and_then(Value::as_str) {
+            Some("date-time") => bounds.push(("maxLength", json!(35))),
+            Some("date") => bounds.push(("maxLength", json!(10))),
+            Some("uri") => bounds.push(("maxLength", json!(2_048))),
+            _ => bounds.push(("pattern", json!(NO_NUL))),
         }
-        _ => {}
     }
+    if integer {
+        let int32 = object.get("format").is_some_and(|format| format == "int32");
+        let max = if int32 { i64::from(i32::MAX) } else { WHOLE_MAX };
+        bounds.extend([("minimum", json!(-max)), ("maximum", json!(max))]);
+    }
+    bounds.into_iter().for_each(|(name, bound)| _ = object.entry(name).or_insert(bound));
+    if let Some(Value::String(target)) = object.get_mut("$ref") {
+        *target = plain(target);
+    }
+    object.values_mut().for_each(tidy);
 }
 
 /// The schema of a body, and the validator made of it.

@@ -44,6 +44,7 @@ pub(crate) fn resource() -> Resource<ApiKey> {
         "Makes a new key with the same rights; the old one goes on for `overlap_seconds`, then ends.",
         rotate,
     )
+    .note("It takes a key that has these rights itself.")
     .secret()
     .emits(&CREATED)
     .emits(&ROTATED)
@@ -355,7 +356,8 @@ async fn create(tx: Tx, body: ApiKeyCreate) -> Result<NewApiKey> {
 
 async fn update(tx: Tx, id: Id<ApiKey>, patch: ApiKeyPatch) -> Result<ApiKey> {
     let row = tx.load(id).await?;
-    may_grant(&tx, patch.scopes.as_deref().unwrap_or_default(), patch.plan).await?;
+    let scopes = patch.scopes.iter().flatten().map(|scope| scope.as_str());
+    may_grant(&tx, scopes, patch.plan.map(per_minute)).await?;
     let mut metadata = row.metadata.clone();
     patch.metadata.apply(&mut metadata)?;
     tx.signal(KEYS);
@@ -375,6 +377,9 @@ async fn update(tx: Tx, id: Id<ApiKey>, patch: ApiKeyPatch) -> Result<ApiKey> {
 async fn rotate(tx: Tx, id: Id<ApiKey>, body: ApiKeyRotate) -> Result<NewApiKey> {
     let row = tx.load(id).await?;
     still_good(&tx, &row)?;
+    // Whoever rotates a key is shown the secret of the new one, and with it all its rights.
+    let scopes: Vec<KeyScope> = stored(row.scopes.clone());
+    may_grant(&tx, scopes.iter().map(|scope| scope.0.as_str()), Some(row.per_minute)).await?;
     let owner = tx.load(Id::<Organization>::from_uuid(tx.organization)).await?;
     let secret = secret::make(owner.mode)?;
     let next = Model {
@@ -416,7 +421,8 @@ pub async fn revoke(tx: Tx, id: Id<ApiKey>) -> Result<ApiKey> {
 /// Makes a key of an organization, within what whoever asks may give.
 pub async fn issue(tx: &Tx, owner: &Organization, body: ApiKeyCreate) -> Result<NewApiKey> {
     let granted = body.granted();
-    may_grant(tx, &granted, Some(body.plan)).await?;
+    let scopes = granted.iter().map(|scope| scope.as_str());
+    may_grant(tx, scopes, Some(per_minute(body.plan))).await?;
     let secret = secret::make(owner.mode)?;
     let mut row = Model {
         id: tx.new_id::<ApiKey>().uuid(),
@@ -449,17 +455,20 @@ pub async fn issue(tx: &Tx, owner: &Organization, body: ApiKeyCreate) -> Result<
 }
 
 /// Nobody gives what they do not have.
-async fn may_grant(tx: &Tx, scopes: &[ScopeName], plan: Option<PlanName>) -> Result<()> {
-    if let Some(scope) = scopes.iter().find(|scope| !tx.scopes.holds(scope.as_str())) {
-        let scope = scope.as_str();
+async fn may_grant<'a>(
+    tx: &Tx,
+    mut scopes: impl Iterator<Item = &'a str>,
+    per_minute: Option<i32>,
+) -> Result<()> {
+    if let Some(scope) = scopes.find(|scope| !tx.scopes.holds(scope)) {
         return Err(Problem::new(&problem::INSUFFICIENT_SCOPE).with("scope", scope).detail(text(
             format!("A key cannot give the scope `{scope}` that it does not have."),
             format!("Una clave no puede dar el permiso `{scope}` que no tiene."),
         )));
     }
-    let (Some(plan), Some(giver)) = (plan, &tx.actor.id) else { return Ok(()) };
+    let (Some(per_minute), Some(giver)) = (per_minute, &tx.actor.id) else { return Ok(()) };
     let giver = tx.cx().load(Id::<ApiKey>::parse(giver)?).await?;
-    if i64::from(plan.allows().per_minute) > i64::from(giver.per_minute) {
+    if per_minute > giver.per_minute {
         return Err(Problem::new(&problem::INSUFFICIENT_SCOPE).detail(text(
             "A key cannot give a larger plan than its own.",
             "Una clave no puede dar un plan mayor que el suyo.",
@@ -468,10 +477,14 @@ async fn may_grant(tx: &Tx, scopes: &[ScopeName], plan: Option<PlanName>) -> Res
     Ok(())
 }
 
+fn per_minute(plan: PlanName) -> i32 {
+    i32::try_from(plan.allows().per_minute).unwrap_or(i32::MAX)
+}
+
 fn set_plan(row: &mut Model, plan: PlanName) {
     let allows = plan.allows();
     row.plan = plan.as_str().to_owned();
-    row.per_minute = i32::try_from(allows.per_minute).unwrap_or(i32::MAX);
+    row.per_minute = per_minute(plan);
     row.per_day = i32::try_from(allows.per_day).unwrap_or(i32::MAX);
 }
 

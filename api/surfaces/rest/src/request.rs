@@ -16,6 +16,9 @@ use crate::BODY_BYTES_MAX;
 /// A body has to arrive within this time.
 const BODY_TIMEOUT: Duration = Duration::from_secs(15);
 
+/// What the document says of headers that are otherwise taken as they come.
+const HEADER_BYTES_MAX: [(&str, usize); 2] = [("accept-language", 500), ("if-none-match", 1_000)];
+
 /// A request, and who sends it.
 pub(crate) struct Incoming {
     pub(crate) caller: Caller,
@@ -60,6 +63,11 @@ async fn fill(call: &mut Call<'_>, request: &HttpRequest, payload: web::Payload)
     let headers = request.headers();
     if !accepts_json(headers) {
         return Err(Problem::new(&problem::NOT_ACCEPTABLE));
+    }
+    for (name, bytes_max) in HEADER_BYTES_MAX {
+        if headers.get(name).is_some_and(|value| value.len() > bytes_max) {
+            return Err(wrong_header(name));
+        }
     }
     call.query = query(request.query_string())?;
     if request.method() == HttpMethod::GET || request.method() == HttpMethod::HEAD {

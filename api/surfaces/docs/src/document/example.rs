@@ -3,6 +3,11 @@
 use bodega_contract::Schemas;
 use serde_json::{Map, Value, json};
 
+use super::problem::REQUEST_ID;
+
+/// A trace, in examples.
+const TRACE: &str = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
+
 /// No type nests deeper; a type that is made of itself ends here.
 const LEVELS_MAX: usize = 8;
 
@@ -33,13 +38,25 @@ fn make(schemas: &Schemas, schema: &Value, level: usize) -> Option<Value> {
     }
     let either = schema["oneOf"].as_array().or_else(|| schema["anyOf"].as_array());
     if let Some(either) = either {
-        let made = |one: &Value| make(schemas, one, level + 1);
-        return either.iter().filter(|one| one["type"] != "null").find_map(made);
+        let mut made = either.iter().filter_map(|one| make(schemas, one, level + 1));
+        return made.find(|value| !value.is_null()).or_else(|| is_empty(either));
     }
-    let kind = match &schema["type"] {
-        Value::Array(kinds) => kinds.iter().find(|kind| *kind != "null")?.as_str()?,
-        kind => kind.as_str()?,
-    };
+    match &schema["type"] {
+        Value::Array(kinds) => {
+            let mut kinds_but_null = kinds.iter().filter_map(Value::as_str);
+            let kind = kinds_but_null.find(|kind| *kind != "null")?;
+            of_kind(schemas, schema, kind, level).or_else(|| is_empty(kinds))
+        }
+        kind => of_kind(schemas, schema, kind.as_str()?, level),
+    }
+}
+
+/// What may be null can be, where there is nothing better.
+fn is_empty(either: &[Value]) -> Option<Value> {
+    either.iter().any(|one| one == "null" || one["type"] == "null").then_some(Value::Null)
+}
+
+fn of_kind(schemas: &Schemas, schema: &Value, kind: &str, level: usize) -> Option<Value> {
     match kind {
         "object" => object(schemas, schema, level),
         "array" => {
@@ -72,17 +89,64 @@ fn object(schemas: &Schemas, schema: &Value, level: usize) -> Option<Value> {
     Some(Value::Object(whole))
 }
 
+/// The first of some usual texts that the rules allow.
 fn string(schema: &Value) -> Option<&'static str> {
-    Some(match schema["format"].as_str() {
-        Some("date-time") => "2026-11-20T12:00:00Z",
-        Some("date") => "2026-11-20",
-        Some("uri") => "https://example.com/",
-        Some("email") => "ana@example.com",
-        Some("uuid") => "0198c2f4-7d1e-7a53-9f0b-3c1a5e2d8b47",
+    const USUAL: &[&str] = &[
+        "text",
+        "text-1",
+        "/v1/things",
+        "area:write",
+        "MX",
+        "MXN",
+        "2026-11-20",
+        "1",
+        TRACE,
+        REQUEST_ID,
+    ];
+    let usual = match schema["format"].as_str() {
+        Some("date-time") => &["2026-11-20T12:00:00Z"],
+        Some("date") => &["2026-11-20"],
+        Some("uri") => &["https://example.com/"],
+        Some("email") => &["ana@example.com"],
+        Some("uuid") => &["0198c2f4-7d1e-7a53-9f0b-3c1a5e2d8b47"],
         Some(_) => return None,
-        None if schema.get("pattern").is_some() => return None,
-        None if schema["minLength"].as_u64().unwrap_or(0) > 4 => return None,
-        None if schema["maxLength"].as_u64().is_some_and(|most| most < 4) => return None,
-        None => "text",
-    })
+        None => USUAL,
+    };
+    usual.iter().copied().find(|text| jsonschema::is_valid(schema, &Value::from(*text)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::toy;
+
+    #[test]
+    fn every_example_is_valid() {
+        let registry = toy::registry();
+        let schemas = registry.schemas();
+        for name in schemas.0.keys() {
+            let root = json!({
+                "$ref": format!("#/components/schemas/{name}"),
+                "components": {"schemas": schemas.0},
+            });
+            let example = of(schemas, name).unwrap_or_else(|| panic!("{name} has no example"));
+            assert!(jsonschema::is_valid(&root, &example), "{name}: {example}");
+        }
+    }
+
+    #[test]
+    fn a_text_keeps_the_rules_and_null_stands_in_for_what_nobody_can_guess() {
+        let schemas = Schemas::default();
+        let made = |schema: Value| make(&schemas, &schema, 0);
+        let currency = json!({"type": "string", "pattern": "^[A-Z]{3}$"});
+        assert_eq!(made(currency), Some(json!("MXN")));
+        let strange = json!({"type": ["string", "null"], "pattern": "^#{7}$"});
+        assert_eq!(made(strange), Some(Value::Null));
+        let several = json!({"type": "array", "items": {"type": "string", "pattern": "^#$"}});
+        assert_eq!(made(several), Some(json!([])));
+        let needed = json!({"type": "object", "required": ["a"], "properties": {
+            "a": {"type": "string", "pattern": "^#$"},
+        }});
+        assert_eq!(made(needed), None);
+    }
 }

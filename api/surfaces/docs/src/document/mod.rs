@@ -146,7 +146,7 @@ fn by_status(operation: &Operation) -> BTreeMap<u16, Vec<&'static Code>> {
     all
 }
 
-/// What an operation is grouped under.
+/// A name as it is said.
 fn spoken(name: &str) -> String {
     name.replace('_', " ")
 }

@@ -10,7 +10,9 @@ use utoipa::openapi::path::{
 use utoipa::openapi::schema::Schema;
 use utoipa::openapi::{Ref, RefOr, Required};
 
-use super::plain::{choice, filtered, filtered_in, id, several, small, text, yes_or_no};
+use super::plain::{
+    choice, filtered, filtered_in, id, id_example, several, small, text, yes_or_no,
+};
 use super::{Shared, Source, spoken};
 
 /// How deep and how wide `expand` goes, as the corridor has it.
@@ -136,7 +138,8 @@ fn listed(name: &str, schema: RefOr<Schema>, about: &str) -> Parameter {
 
 fn in_path(operation: &Operation) -> Parameter {
     let about = format!("The id of the {}.", spoken(operation.resource));
-    let mut parameter = one("id", ParameterIn::Path, id(operation.prefix).into(), &about);
+    let schema = id(operation.prefix).examples([id_example(operation.prefix)]);
+    let mut parameter = one("id", ParameterIn::Path, schema.into(), &about);
     parameter.required = Required::True;
     parameter
 }

@@ -69,9 +69,12 @@ pub(super) fn several(item: ObjectBuilder, max_items: usize) -> ArrayBuilder {
 /// An id of this prefix.
 pub(super) fn id(prefix: &str) -> ObjectBuilder {
     let length = prefix.len() + 27;
-    text(&format!("^{prefix}_[0-7][0-9a-hjkmnp-tv-z]{{25}}$"), length)
-        .min_length(Some(length))
-        .examples([format!("{prefix}_01k78agk00e008000000000001")])
+    text(&format!("^{prefix}_[0-7][0-9a-hjkmnp-tv-z]{{25}}$"), length).min_length(Some(length))
+}
+
+/// What such an id looks like.
+pub(super) fn id_example(prefix: &str) -> String {
+    format!("{prefix}_01k78agk00e008000000000001")
 }
 
 /// What a filter of this kind compares with.

@@ -2,10 +2,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 
 use super::json::{or_null, reference, several, whole, word};
-use super::plain::ANY_TEXT;
 use super::{Source, problem, spoken, webhooks};
 
 /// As many objects as one expansion brings.
@@ -49,45 +48,13 @@ pub(super) fn components(source: &Source<'_>) -> BTreeMap<String, Value> {
     for (name, schema) in problem::schemas().into_iter().chain(webhooks::schemas(source)) {
         add(&mut all, name, schema);
     }
-    all.values_mut().for_each(restrict);
-    renamed(all)
+    all
 }
 
 /// Adds a type of the document's own. A resource's type of the same name would be shown wrong.
 fn add(all: &mut BTreeMap<String, Value>, name: String, schema: Value) {
     debug_assert!(!all.contains_key(&name), "{name} is a type of a resource already");
     all.insert(name, schema);
-}
-
-/// utoipa calls an `Id<Brand>` `BrandId_Brand`: the name of the type, which is enough, and the
-/// names of what it is made of. No other name here has an underscore.
-fn renamed(mut all: BTreeMap<String, Value>) -> BTreeMap<String, Value> {
-    let short = |name: &str| name.split_once('_').map(|(short, _)| short.to_owned());
-    let unique = |name: &String| {
-        let wanted = short(name);
-        let same = |other: &&String| short(other) == wanted || Some(*other) == wanted.as_ref();
-        wanted.is_some() && all.keys().filter(same).count() == 1
-    };
-    let names: Vec<_> = all.keys().filter(|name| unique(name)).cloned().collect();
-    for name in &names {
-        if let (Some(new), Some(schema)) = (short(name), all.remove(name)) {
-            all.insert(new, schema);
-        }
-    }
-    all.values_mut().for_each(|schema| repoint(schema, &names));
-    all
-}
-
-fn repoint(schema: &mut Value, names: &[String]) {
-    let Some(members) = schema.as_object_mut() else { return };
-    if let Some(Value::String(target)) = members.get_mut("$ref")
-        && let Some((place, name)) = target.rsplit_once('/')
-        && names.iter().any(|renamed| renamed == name)
-        && let Some((short, _)) = name.split_once('_')
-    {
-        *target = format!("{place}/{short}");
-    }
-    each_inner(members, &mut |inner| repoint(inner, names));
 }
 
 /// Adds the links of a resource to its type: they are there when `expand` asks for them.
@@ -140,34 +107,4 @@ fn page(view: &str) -> Value {
             "total_count": whole(0, "How many match in all, where `count=true` asks for it."),
         },
     })
-}
-
-/// Says of each free text what holds for all of them: there is no NUL in it.
-fn restrict(schema: &mut Value) {
-    let Some(members) = schema.as_object_mut() else { return };
-    let text = match members.get("type") {
-        Some(Value::String(kind)) => kind == "string",
-        Some(Value::Array(kinds)) => kinds.iter().any(|kind| kind == "string"),
-        _ => false,
-    };
-    let ruled =
-        ["format", "pattern", "enum", "const"].iter().any(|rule| members.contains_key(*rule));
-    if text && !ruled {
-        members.insert("pattern".to_owned(), ANY_TEXT.into());
-    }
-    each_inner(members, &mut restrict);
-}
-
-/// Visits the schemas that a schema is made of. (Examples and defaults only look like schemas.)
-fn each_inner(members: &mut Map<String, Value>, visit: &mut dyn FnMut(&mut Value)) {
-    for (keyword, inner) in members {
-        match (keyword.as_str(), inner) {
-            ("items" | "additionalProperties" | "propertyNames", inner) => visit(inner),
-            ("oneOf" | "anyOf" | "allOf" | "prefixItems", Value::Array(all)) => {
-                all.iter_mut().for_each(&mut *visit);
-            }
-            ("properties", Value::Object(all)) => all.values_mut().for_each(&mut *visit),
-            _ => {}
-        }
-    }
 }

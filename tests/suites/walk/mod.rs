@@ -1,0 +1,11 @@
+//! Suites that walk every operation there is.
+//!
+//! They read the operations from the started server's own `/openapi.json`, so that none can be
+//! forgotten, and take what to send from the table in [`fixtures`]. Every answer that a walker gets
+//! is held against what the document says of the operation: see [`seen`].
+
+mod authentication;
+mod fixtures;
+mod operations;
+mod seen;
+mod walker;
