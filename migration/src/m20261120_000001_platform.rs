@@ -34,9 +34,7 @@ impl MigrationTrait for Migration {
             .col(bigint("calls"))
             .primary_key(Index::create().col("key_id").col("day"))
             .take();
-        let indexes = vec![
-            columns::index("idempotency_record", &["created_at"]),
-        ];
+        let indexes = vec![columns::index("idempotency_record", &["created_at"])];
         columns::create(manager, vec![setting, idempotency, usage], indexes).await
     }
 

@@ -10,7 +10,8 @@ use crate::columns::{
 #[derive(DeriveMigrationName)]
 pub(crate) struct Migration;
 
-const TABLES: &[&str] = &["organization", "api_key", "audit_entry", "request_log", "deprecated_use"];
+const TABLES: &[&str] =
+    &["organization", "api_key", "audit_entry", "request_log", "deprecated_use"];
 
 #[async_trait::async_trait]
 impl MigrationTrait for Migration {

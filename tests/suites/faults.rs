@@ -69,9 +69,7 @@ async fn client(
     let mut sent: Vec<Batch> = Vec::new();
     while !stop.load(Ordering::Relaxed) {
         let tag = format!("c{number}-{}", sent.len());
-        let line = |method: &str, path: &str, body: Value| {
-            json!({ "method": method, "path": path, "body": body })
-        };
+        let line = |method: &str, path: &str, body: Value| json!({ "method": method, "path": path, "body": body });
         let mut lines: Vec<Value> = (0..3)
             .map(|i| line("POST", "/v1/products", json!({ "title": format!("{tag}-{i}") })))
             .collect();

@@ -214,7 +214,9 @@ async fn times(api: &Api, query: &str, cursors: &[Option<String>]) -> (Duration,
 async fn explained(server: &Server) {
     let postgres = server.backend() == DbBackend::Postgres;
     let organization = "(SELECT id FROM organization WHERE mode = 'live')";
-    let place = format!("(SELECT id FROM product WHERE slug = 'walk-5000' AND organization_id = {organization})");
+    let place = format!(
+        "(SELECT id FROM product WHERE slug = 'walk-5000' AND organization_id = {organization})"
+    );
     let time = "(SELECT created_at FROM product WHERE slug = 'walk-5000')";
     for (filter, index) in [
         ("", "product_organization_id_created_at_id_idx"),

@@ -343,13 +343,8 @@ impl Corridor {
                 let detail = text("A JSON body is required", "Se requiere un cuerpo JSON");
                 return Err(Problem::invalid(FieldError::body("", "required", detail)));
             }
-            (None, Some(body))
-                if !body.is_null() && body.as_object().is_none_or(|o| !o.is_empty()) =>
-            {
-                let detail = text("This operation takes no body", "Esta operación no lleva cuerpo");
-                return Err(Problem::invalid(FieldError::body("", "unknown_field", detail)));
-            }
-            (None, _) => {}
+            (None, Some(body)) => validate::check_none(body)?,
+            (None, None) => {}
         }
         Ok(shape)
     }

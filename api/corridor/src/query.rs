@@ -11,7 +11,7 @@ pub const PARAMETERS_MAX: usize = 50;
 const LIMIT_DEFAULT: u64 = 20;
 const LIMIT_MAX: u64 = 100;
 const IN_MAX: usize = 100;
-const VALUE_BYTES_MAX: usize = 1_000;
+const VALUE_CHARS_MAX: usize = 1_000;
 const EXPAND_LEVELS_MAX: usize = 3;
 const EXPAND_PATHS_MAX: usize = 20;
 
@@ -57,8 +57,16 @@ pub(crate) fn read(
     for (name, value) in parameters {
         if !seen.insert(name) {
             reader.wrong(name, "duplicate", "is there twice", "está repetido");
-        } else if value.len() > VALUE_BYTES_MAX && name != "cursor" && !name.ends_with("[in]") {
-            reader.wrong(name, "too_long", "is longer than 1,000 bytes", "pasa de 1,000 bytes");
+        } else if value.chars().count() > VALUE_CHARS_MAX
+            && name != "cursor"
+            && !name.ends_with("[in]")
+        {
+            reader.wrong(
+                name,
+                "too_long",
+                "has more than 1,000 characters",
+                "pasa de 1,000 caracteres",
+            );
         } else if value.contains('\0') || name.contains('\0') {
             reader.wrong(name, "invalid", "has a NUL character", "tiene un carácter NUL");
         } else {

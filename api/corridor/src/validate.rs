@@ -28,6 +28,24 @@ pub(crate) fn check(schema: &Schema, body: &Value) -> Result<()> {
     Err(problem)
 }
 
+/// What is wrong with a body where there should be none; an empty one is none.
+pub(crate) fn check_none(body: &Value) -> Result<()> {
+    let error = |pointer: String, code: &'static str| {
+        let detail = text("This operation takes no body", "Esta operación no lleva cuerpo");
+        FieldError::body(pointer, code, detail)
+    };
+    match body {
+        Value::Null => Ok(()),
+        Value::Object(members) if members.is_empty() => Ok(()),
+        Value::Object(members) => {
+            let names = members.keys().take(ERRORS_MAX);
+            let errors = names.map(|name| error(child("", name), "unknown_field"));
+            Err(errors.fold(Problem::new(&problem::VALIDATION_FAILED), Problem::at))
+        }
+        _ => Err(Problem::invalid(error(String::new(), "type"))),
+    }
+}
+
 struct Wrongs<'a> {
     /// The fields there are, to guess which was meant.
     names: &'a [String],

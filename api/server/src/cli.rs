@@ -71,9 +71,9 @@ pub(crate) struct Serve {
 pub(crate) enum Keys {
     /// Makes a key and prints its secret, once.
     Create {
-        /// The organization's id.
+        /// The organization's id; may be left out where there is only one that is live.
         #[arg(long)]
-        organization: String,
+        organization: Option<String>,
         /// What the key is for.
         #[arg(long, default_value = "Made on the command line")]
         name: String,

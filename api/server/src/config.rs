@@ -76,8 +76,8 @@ impl Config {
             return Err(format!("there is no configuration file {}", file.display()));
         }
         let file = file.unwrap_or(Path::new("bodega.toml"));
-        let environment = Env::prefixed("BODEGA_")
-            .filter(|name| name != "config" && !name.starts_with("test_"));
+        let environment =
+            Env::prefixed("BODEGA_").filter(|name| name != "config" && !name.starts_with("test_"));
         let config: Self = Figment::from(Serialized::defaults(Self::default()))
             .merge(Toml::file(file))
             .merge(environment)

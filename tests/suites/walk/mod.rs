@@ -6,6 +6,9 @@
 
 mod authentication;
 mod fixtures;
+mod ids;
+mod isolation;
 mod operations;
+mod scopes;
 mod seen;
 mod walker;

@@ -178,7 +178,11 @@ impl Operation {
             .iter()
             .find(|(name, _)| *name == field)
             .unwrap_or_else(|| panic!("{}: no field {field}", self.id));
-        let one = if schema["type"] == "array" { self.document.resolve(&schema["items"]) } else { schema };
+        let one = if schema["type"] == "array" {
+            self.document.resolve(&schema["items"])
+        } else {
+            schema
+        };
         texts(&one["enum"]).collect()
     }
 

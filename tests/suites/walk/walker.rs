@@ -241,6 +241,13 @@ impl Walk {
         self.operation("api_key.create").options("scopes")
     }
 
+    /// The resource whose ids have this prefix.
+    pub fn resource(&self, prefix: &str) -> String {
+        let mut of = self.operations.iter().filter(|one| one.verb == "get");
+        let found = of.find(|one| one.prefix() == prefix);
+        found.unwrap_or_else(|| panic!("{prefix}_ is of no resource")).resource.clone()
+    }
+
     /// A second organization, with objects of its own: its key.
     pub async fn stranger(&self) -> String {
         let (_, key) = self.server.organization("Otra tienda").await;
@@ -264,8 +271,9 @@ impl Walk {
     /// How many rows each table has, but for the notes beside the calls.
     pub async fn rows(&self) -> Rows {
         let each = self.tables.iter().filter(|table| !NOTES.contains(&table.as_str()));
-        let each: Vec<_> =
-            each.map(|table| format!("SELECT '{table}' AS name, COUNT(*) AS n FROM {table}")).collect();
+        let each: Vec<_> = each
+            .map(|table| format!("SELECT '{table}' AS name, COUNT(*) AS n FROM {table}"))
+            .collect();
         let found = self.query(&each.join(" UNION ALL ")).await;
         found.into_iter().collect()
     }
@@ -306,4 +314,16 @@ pub fn fixture(resource: &str) -> &'static Fixture {
 pub fn id_of(object: &Value) -> String {
     let id = object["id"].as_str().or_else(|| object["organization"]["id"].as_str());
     id.unwrap_or_else(|| panic!("an id: {object}")).to_owned()
+}
+
+/// A text as it has to be in a query string.
+pub fn encode(text: &str) -> String {
+    let mut out = String::new();
+    for byte in text.bytes() {
+        match byte {
+            b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'_' | b'.' => out.push(byte.into()),
+            other => out.push_str(&format!("%{other:02X}")),
+        }
+    }
+    out
 }

@@ -307,7 +307,11 @@ pub struct ApiKeyRotate {
 #[derive(Clone, Debug, Serialize, ToSchema)]
 pub struct NewApiKey {
     /// The secret: `Authorization: Bearer <secret>`. Keep it safe; it cannot be shown again.
-    #[schema(max_length = 60, pattern = "^bdg_(live|test)_[0-9A-Za-z]{40}$")]
+    #[schema(
+        max_length = 60,
+        pattern = "^bdg_(live|test)_[0-9A-Za-z]{40}$",
+        examples("bdg_test_0000000000000000000000000000000000000000")
+    )]
     pub secret: String,
     /// The key.
     #[serde(flatten)]

@@ -39,7 +39,7 @@ pub struct Organization {
     /// Its id.
     pub id: Id<Self>,
     /// What it is called.
-    #[schema(max_length = 200)]
+    #[schema(max_length = 210)]
     pub name: String,
     /// `live` for real business, `test` for a sandbox.
     pub mode: Mode,

@@ -11,6 +11,8 @@ use serde_json::{Map, Value, json};
 
 pub use table::*;
 
+const ECHO_CHARS_MAX: usize = 1_000;
+
 /// One kind of problem. `code` is a contract: it never changes.
 #[derive(Debug)]
 pub struct Code {
@@ -253,13 +255,18 @@ impl Problem {
     }
 }
 
+/// Names and values that come from the caller are echoed only so far.
+fn cut(text: &str) -> &str {
+    text.char_indices().nth(ECHO_CHARS_MAX).and_then(|(end, _)| text.get(..end)).unwrap_or(text)
+}
+
 impl FieldError {
     fn to_json(&self, language: Language) -> Value {
         json!({
             "in": self.place,
-            "pointer": self.pointer,
+            "pointer": cut(&self.pointer),
             "code": self.code,
-            "detail": self.detail.get(language),
+            "detail": cut(self.detail.get(language)),
         })
     }
 }

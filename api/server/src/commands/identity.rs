@@ -1,12 +1,14 @@
 //! `bodega keys …` and `bodega organizations …`.
 
+use bodega_corridor::Corridor;
 use bodega_identity::{
     ApiKey, ApiKeyCreate, Organization, OrganizationCreate, PLANS, PlanName, Preset, ScopeName,
 };
 use bodega_kernel::{Id, Problem, Result as Done, Tx};
 use entity::Owned;
+use entity::identity::organization::Mode;
 use entity::identity::{api_key, organization};
-use sea_orm::QueryOrder;
+use sea_orm::{ColumnTrait, QueryFilter, QueryOrder, QuerySelect};
 
 use crate::cli::{Keys, Organizations};
 use crate::commands::{corridor, organization as parsed, said};
@@ -17,7 +19,10 @@ pub(crate) async fn keys(config: &Config, keys: Keys) -> Result<(), String> {
     let corridor = corridor(config).await?;
     match keys {
         Keys::Create { organization, name, preset, scopes, plan } => {
-            let owner = parsed(&organization)?;
+            let owner = match organization {
+                Some(organization) => parsed(&organization)?,
+                None => the_only(&corridor).await?,
+            };
             let body = wanted(&name, preset.as_deref(), &scopes, &plan)?;
             let made = corridor
                 .act(owner.uuid(), "api_key.create", async |tx| {
@@ -84,6 +89,21 @@ pub(crate) async fn organizations(config: &Config, what: Organizations) -> Resul
         }
     }
     Ok(())
+}
+
+/// The live organization, where there is only one.
+async fn the_only(corridor: &Corridor) -> Result<Id<Organization>, String> {
+    let live = organization::Entity::of_every_organization()
+        .filter(organization::Column::Mode.eq(Mode::Live))
+        .limit(2)
+        .all(corridor.platform().db.reader())
+        .await
+        .map_err(|error| error.to_string())?;
+    match live.as_slice() {
+        [one] => Ok(Id::from_uuid(one.id)),
+        [] => Err("there is no organization yet: `bodega organizations create`".to_owned()),
+        _ => Err("there are several organizations: say which with --organization".to_owned()),
+    }
 }
 
 async fn create(tx: &Tx, name: &str) -> Done<serde_json::Value> {

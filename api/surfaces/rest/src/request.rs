@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use actix_web::http::Method as HttpMethod;
-use actix_web::http::header::{self, HeaderMap};
+use actix_web::http::header::{self, HeaderMap, HeaderValue};
 use actix_web::{HttpRequest, web};
 use bodega_contract::{Caller, Method, Operation};
 use bodega_corridor::Call;
@@ -16,7 +16,8 @@ use crate::BODY_BYTES_MAX;
 /// A body has to arrive within this time.
 const BODY_TIMEOUT: Duration = Duration::from_secs(15);
 
-/// What the document says of headers that are otherwise taken as they come.
+/// What the document says of headers that are otherwise taken as they come: printable ASCII, and no
+/// longer than this.
 const HEADER_BYTES_MAX: [(&str, usize); 2] = [("accept-language", 500), ("if-none-match", 1_000)];
 
 /// A request, and who sends it.
@@ -65,7 +66,9 @@ async fn fill(call: &mut Call<'_>, request: &HttpRequest, payload: web::Payload)
         return Err(Problem::new(&problem::NOT_ACCEPTABLE));
     }
     for (name, bytes_max) in HEADER_BYTES_MAX {
-        if headers.get(name).is_some_and(|value| value.len() > bytes_max) {
+        let printable =
+            |value: &HeaderValue| value.as_bytes().iter().all(|b| matches!(b, b' '..=b'~'));
+        if headers.get(name).is_some_and(|value| value.len() > bytes_max || !printable(value)) {
             return Err(wrong_header(name));
         }
     }

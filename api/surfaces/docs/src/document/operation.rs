@@ -62,10 +62,12 @@ fn body(source: &Source<'_>, declared: &Declared) -> Option<RequestBody> {
 fn extensions(declared: &Declared) -> Extensions {
     let problems: Vec<_> = crate::problems_of(declared).into_iter().map(|code| code.code).collect();
     let events: Vec<_> = declared.emits.iter().map(|event| event.name).collect();
+    let scopes: Vec<_> =
+        Some(declared.scope).filter(|scope| !scope.is_empty()).into_iter().collect();
     Extensions::from_iter([
         ("x-cost", json!(declared.cost)),
         ("x-events", json!(events)),
         ("x-problems", json!(problems)),
-        ("x-scopes", json!([declared.scope])),
+        ("x-scopes", json!(scopes)),
     ])
 }

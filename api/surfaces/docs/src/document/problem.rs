@@ -12,6 +12,9 @@ pub(super) const REQUEST_ID: &str = "req_01k78agk00e008000000000001";
 const PRINTABLE: &str = "^[!-~]+$";
 const SNAKE: &str = "^[a-z_]+$";
 
+/// It names what the caller sent, so that there may be anything in it, also a NUL.
+const POINTER: &str = "^(/([^/~]|~[01])*)*$";
+
 /// The schemas of a problem and of its parts, by name.
 pub(super) fn schemas() -> [(String, Value); 2] {
     [("Problem".to_owned(), problem()), ("ProblemError".to_owned(), error())]
@@ -63,7 +66,7 @@ fn error() -> Value {
                 "type": "string", "enum": ["body", "query", "path", "header"],
                 "description": "The part of the request.",
             },
-            "pointer": text(4_096, "A JSON pointer (RFC 6901) into that part, or empty."),
+            "pointer": word(POINTER, 4_096, "A JSON pointer (RFC 6901) into that part, or empty."),
             "code": word(SNAKE, 64, "What is wrong, as a word; new ones may come."),
             "detail": text(4_096, "What is wrong, in the language asked for."),
         },
