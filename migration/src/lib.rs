@@ -5,6 +5,7 @@ mod m20261120_000001_platform;
 mod m20261120_000002_identity;
 mod m20261120_000003_events;
 mod m20261120_000004_catalog;
+mod m20261120_000005_collections;
 
 pub use sea_orm_migration::MigratorTrait;
 use sea_orm_migration::prelude::*;
@@ -19,6 +20,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261120_000002_identity::Migration),
             Box::new(m20261120_000003_events::Migration),
             Box::new(m20261120_000004_catalog::Migration),
+            Box::new(m20261120_000005_collections::Migration),
         ]
     }
 }

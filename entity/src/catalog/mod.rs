@@ -2,6 +2,7 @@
 
 pub mod brand;
 pub mod category;
+pub mod collection;
 pub mod price;
 pub mod product;
 pub mod product_category;

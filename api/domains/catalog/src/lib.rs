@@ -3,6 +3,7 @@
 
 mod brand;
 mod category;
+mod collection;
 mod common;
 pub mod import;
 mod options;
@@ -14,6 +15,7 @@ use bodega_contract::Declared;
 
 pub use brand::{Brand, BrandCreate, BrandPatch};
 pub use category::{Category, CategoryCreate, CategoryPatch};
+pub use collection::{Collection, CollectionCreate, CollectionPatch};
 pub use options::{OptionValue, OptionValues, ProductOption};
 pub use price::{Price, PriceCreate, PricePatch};
 pub use product::{InitialProductStatus, Product, ProductCreate, ProductPatch};
@@ -27,5 +29,6 @@ pub fn resources() -> Vec<Declared> {
         price::resource().into(),
         brand::resource().into(),
         category::resource().into(),
+        collection::resource().into(),
     ]
 }
