@@ -16,11 +16,36 @@ pub struct Migrator;
 impl MigratorTrait for Migrator {
     fn migrations() -> Vec<Box<dyn MigrationTrait>> {
         vec![
-            Box::new(m20261120_000001_platform::Migration),
-            Box::new(m20261120_000002_identity::Migration),
-            Box::new(m20261120_000003_events::Migration),
-            Box::new(m20261120_000004_catalog::Migration),
-            Box::new(m20261120_000005_collections::Migration),
+            Box::new(Whole(m20261120_000001_platform::Migration)),
+            Box::new(Whole(m20261120_000002_identity::Migration)),
+            Box::new(Whole(m20261120_000003_events::Migration)),
+            Box::new(Whole(m20261120_000004_catalog::Migration)),
+            Box::new(Whole(m20261120_000005_collections::Migration)),
         ]
+    }
+}
+
+/// A step that is done whole or not at all, also on SQLite, where that is not the default: a program
+/// killed half way through one could never start again, because the tables were there already.
+struct Whole<M>(M);
+
+impl<M: MigrationName> MigrationName for Whole<M> {
+    fn name(&self) -> &str {
+        self.0.name()
+    }
+}
+
+#[async_trait::async_trait]
+impl<M: MigrationTrait> MigrationTrait for Whole<M> {
+    async fn up(&self, manager: &SchemaManager) -> Result<(), DbErr> {
+        self.0.up(manager).await
+    }
+
+    async fn down(&self, manager: &SchemaManager) -> Result<(), DbErr> {
+        self.0.down(manager).await
+    }
+
+    fn use_transaction(&self) -> Option<bool> {
+        Some(true)
     }
 }

@@ -94,16 +94,20 @@ impl MigrationTrait for Migration {
             index("brand", &["organization_id", "name", "id"]),
             unique("category", &["organization_id", "slug"]),
             index("category", &["organization_id", "name", "id"]),
+            index("category", &["organization_id", "parent_id", "created_at", "id"]),
             index("category", &["parent_id"]),
             unique("product", &["organization_id", "slug"]),
             index("product", &["organization_id", "title", "id"]),
             index("product", &["organization_id", "status", "created_at", "id"]),
-            index("product", &["brand_id", "id"]),
+            index("product", &["organization_id", "brand_id", "created_at", "id"]),
+            index("product", &["brand_id"]),
             index("product_category", &["category_id", "product_id"]),
             unique("variant", &["organization_id", "sku"]),
             unique("variant", &["organization_id", "barcode"]),
             unique("variant", &["product_id", "options_key"]),
+            index("variant", &["organization_id", "product_id", "id"]),
             unique("price", &["variant_id", "currency", "min_quantity"]),
+            index("price", &["organization_id", "variant_id", "id"]),
         ]);
         let tables = vec![brand, category, product, filed, variant, price];
         columns::create(manager, tables, indexes).await

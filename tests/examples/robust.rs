@@ -3,6 +3,10 @@
 mod faults;
 #[path = "../suites/ledger.rs"]
 mod ledger;
+#[path = "../suites/limits.rs"]
+mod limits;
 #[path = "../suites/paging.rs"]
 mod paging;
+#[path = "../suites/races.rs"]
+mod races;
 fn main() {}

@@ -278,6 +278,7 @@ async fn two_first_starts_at_once() {
 
 async fn stopped_with_calls_in_hand(db: Db) {
     const CALLS: usize = 12;
+    const LINES: usize = 150;
     let setup = Setup::of(db, &[]).await;
     let mut server = setup.start().await;
     let (_, key) = server.key(&["catalog:read", "catalog:write"]).await;
@@ -287,7 +288,7 @@ async fn stopped_with_calls_in_hand(db: Db) {
     }
     let calls: Vec<_> = (0..CALLS)
         .map(|call| {
-            let lines: Vec<_> = (0..60)
+            let lines: Vec<_> = (0..LINES)
                 .map(|i| {
                     let body = json!({ "name": format!("Stop {call}-{i}") });
                     json!({ "method": "POST", "path": "/v1/brands", "body": body })
@@ -312,7 +313,7 @@ async fn stopped_with_calls_in_hand(db: Db) {
         let answer = call.await.expect("a call").expect("an answer to a call in hand");
         let body = answer.expect(200);
         assert_eq!(body["committed"], true);
-        assert_eq!(body["results"].as_array().map(Vec::len), Some(60));
+        assert_eq!(body["results"].as_array().map(Vec::len), Some(LINES));
     }
 
     let server = setup.start().await;
@@ -322,7 +323,7 @@ async fn stopped_with_calls_in_hand(db: Db) {
     let counted = server
         .number("SELECT calls FROM key_usage WHERE key_id = (SELECT id FROM api_key WHERE name = 'Test')")
         .await;
-    assert_eq!(counted, 7 + 60 * CALLS as i64, "units counted for the day");
+    assert_eq!(counted, 7 + (CALLS * LINES) as i64, "units counted for the day");
     let made = "SELECT COUNT(*) FROM brand WHERE name LIKE 'Stop %'";
-    assert_eq!(server.number(made).await, 60 * CALLS as i64);
+    assert_eq!(server.number(made).await, (CALLS * LINES) as i64);
 }

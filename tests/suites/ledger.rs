@@ -7,8 +7,8 @@ use sea_orm::{ConnectionTrait, DatabaseConnection, DbErr, Statement, TryGetableM
 use uuid::Uuid;
 
 /// The tables of objects that have versions and events.
-const TABLES: [&str; 7] =
-    ["organization", "api_key", "brand", "category", "product", "variant", "price"];
+const TABLES: [&str; 8] =
+    ["organization", "api_key", "brand", "category", "collection", "product", "variant", "price"];
 
 /// The rows that a query gives.
 pub async fn rows<T: TryGetableMany>(server: &Server, sql: &str) -> Vec<T> {

@@ -3,5 +3,7 @@
 mod catalog;
 mod faults;
 mod ledger;
+mod limits;
 mod paging;
+mod races;
 mod walk;

@@ -213,18 +213,20 @@ async fn times(api: &Api, query: &str, cursors: &[Option<String>]) -> (Duration,
 /// The database reads a page from an index, in its order, and sorts nothing.
 async fn explained(server: &Server) {
     let postgres = server.backend() == DbBackend::Postgres;
-    let organization = "(SELECT id FROM organization WHERE mode = 'live')";
-    let place = format!(
-        "(SELECT id FROM product WHERE slug = 'walk-5000' AND organization_id = {organization})"
-    );
-    let time = "(SELECT created_at FROM product WHERE slug = 'walk-5000')";
+    let literals = match postgres {
+        true => "quote_literal(organization_id), quote_literal(created_at), quote_literal(id)",
+        false => "quote(organization_id), quote(created_at), quote(id)",
+    };
+    let sql = format!("SELECT {literals} FROM product WHERE slug = 'walk-5000'");
+    let found: Vec<(String, String, String)> = ledger::rows(server, &sql).await;
+    let (organization, time, id) = found.first().expect("the row");
     for (filter, index) in [
         ("", "product_organization_id_created_at_id_idx"),
         ("AND status = 'archived'", "product_organization_id_status_created_at_id_idx"),
     ] {
         let select = format!(
             "SELECT * FROM product WHERE organization_id = {organization} {filter} \
-             AND (created_at, id) < ({time}, {place}) \
+             AND (created_at, id) < ({time}, {id}) \
              ORDER BY created_at DESC, id DESC LIMIT 101"
         );
         let plan: Vec<String> = match postgres {

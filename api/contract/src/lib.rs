@@ -22,5 +22,5 @@ pub use ports::{
 };
 pub use registry::{Registry, Route};
 pub use resource::{Declared, Deleted, Link, Load, Resource};
-pub use schema::{Schema, Schemas};
+pub use schema::{Compiled, Schema, Schemas};
 pub use version::{VersionChange, Versions};

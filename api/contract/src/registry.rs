@@ -33,7 +33,7 @@ pub enum Route<'a> {
 }
 
 impl Registry {
-    /// Puts the declared resources together and compiles what checks their bodies.
+    /// Puts the declared resources together.
     pub fn new(declared: impl IntoIterator<Item = Declared>) -> Self {
         let mut registry = Self {
             resources: Vec::new(),
@@ -54,16 +54,8 @@ impl Registry {
         }
         registry.schemas.complete();
         for (index, operation) in registry.operations.iter().enumerate() {
-            registry
-                .routes
-                .entry(operation.path.clone())
-                .or_default()
-                .push((operation.method, index));
-            if let Some(Err(fault)) =
-                operation.input.as_ref().map(|input| input.compile(&registry.schemas))
-            {
-                registry.faults.push(fault);
-            }
+            let methods = registry.routes.entry(operation.path.clone()).or_default();
+            methods.push((operation.method, index));
         }
         registry
     }
@@ -145,6 +137,9 @@ impl Registry {
             let id = operation.id;
             let same = self.operations.iter().filter(|other| other.id == id).count();
             fault(same == 1, format!("{id}: declared {same} times"));
+            let compiled = operation.input.as_ref().map(|input| input.compiled(&self.schemas));
+            let broken = compiled.and_then(Result::err).unwrap_or_default();
+            fault(broken.is_empty(), format!("{id}: {broken}"));
             let told = !operation.summary.is_empty() && operation.about.ends_with('.');
             fault(told, format!("{id}: undocumented"));
             let silent = operation.kind == Kind::Command && operation.emits.is_empty();

@@ -106,7 +106,7 @@ impl<V: Noun> Resource<V> {
         F: Future<Output = Result<Page<V>>> + Send + 'static,
     {
         let handler = query(move |cx, input| {
-            let page = run(cx, input.list.unwrap_or_else(|| unreachable_list()));
+            let page = run(cx, input.list.unwrap_or_else(unreachable_list));
             Box::pin(async move {
                 let Page { data, next_cursor, prev_cursor, total_count } = page.await?;
                 let data = data.iter().map(json).collect::<Result<_>>()?;
@@ -312,7 +312,7 @@ impl<V: Noun> Resource<V> {
         column: <T::Entity as EntityTrait>::Column,
     ) -> Self
     where
-        Row<T>: ModelTrait<Entity = T::Entity>,
+        Row<T>: ModelTrait<Entity = T::Entity> + entity::Stored,
         <T::Entity as EntityTrait>::Column: Copy + Send + Sync,
     {
         let load: Load = Arc::new(move |cx, ids| {
@@ -350,7 +350,7 @@ impl<V: Noun> Resource<V> {
 
     fn rules(&mut self) -> &mut ListRules {
         let last = self.parts.operations.last_mut();
-        last.and_then(|operation| operation.list.as_mut()).unwrap_or_else(|| unreachable_list())
+        last.and_then(|operation| operation.list.as_mut()).unwrap_or_else(unreachable_list)
     }
 
     fn fault(&mut self, fault: String) {

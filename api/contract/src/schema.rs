@@ -146,38 +146,44 @@ fn tidy(value: &mut Value) {
     object.values_mut().for_each(tidy);
 }
 
-/// The schema of a body, and the validator made of it.
+/// The schema of a body, and the validator made of it when it is first needed: regular expressions
+/// take memory, and most programs call few operations.
 pub struct Schema {
     /// Its name among the components.
     pub name: String,
-    compiled: OnceLock<(Validator, Vec<String>)>,
+    compiled: OnceLock<Result<Compiled, String>>,
+}
+
+/// What checks a body, and the names of all fields there are.
+pub struct Compiled {
+    /// The validator.
+    pub validator: Validator,
+    /// Every field of the schema and of what it refers to.
+    pub names: Vec<String>,
 }
 
 impl Schema {
-    /// The schema of this name; made ready by the registry.
+    /// The schema of this name.
     pub fn new(name: String) -> Self {
         Self { name, compiled: OnceLock::new() }
     }
 
-    /// Makes the validator; an error here is a fault of the declaration.
-    pub(crate) fn compile(&self, schemas: &Schemas) -> Result<(), String> {
-        let mut parts = BTreeMap::new();
-        schemas.closure(&self.name, &mut parts);
-        let names = parts.keys().flat_map(|part| schemas.fields(part)).map(str::to_owned).collect();
-        let root = json!({
-            "$ref": format!("#/components/schemas/{}", self.name),
-            "components": { "schemas": parts },
-        });
-        let validator = jsonschema::options()
-            .with_draft(jsonschema::Draft::Draft202012)
-            .should_validate_formats(true)
-            .build(&root)
-            .map_err(|error| format!("{}: {error}", self.name))?;
-        self.compiled.set((validator, names)).map_err(|_| format!("{}: compiled twice", self.name))
-    }
-
-    /// What checks a body, and the names of all fields there are.
-    pub fn compiled(&self) -> Option<(&Validator, &[String])> {
-        self.compiled.get().map(|(validator, names)| (validator, names.as_slice()))
+    /// The validator; an error is a fault of the declaration, and the lint tells of it.
+    pub fn compiled(&self, schemas: &Schemas) -> Result<&Compiled, &str> {
+        let compile = || {
+            let mut parts = BTreeMap::new();
+            schemas.closure(&self.name, &mut parts);
+            let fields = parts.keys().flat_map(|part| schemas.fields(part));
+            let names = fields.map(str::to_owned).collect();
+            let root = json!({
+                "$ref": format!("#/components/schemas/{}", self.name),
+                "components": { "schemas": parts },
+            });
+            let options = jsonschema::options().with_draft(jsonschema::Draft::Draft202012);
+            let built = options.should_validate_formats(true).build(&root);
+            let validator = built.map_err(|error| format!("{}: {error}", self.name))?;
+            Ok(Compiled { validator, names })
+        };
+        self.compiled.get_or_init(compile).as_ref().map_err(String::as_str)
     }
 }

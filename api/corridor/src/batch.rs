@@ -150,6 +150,8 @@ impl Corridor {
                 Ok(Answer { status, body, replayed }) => {
                     results.push(BatchResult { status, replayed, body })
                 }
+                // What may pass next time is the whole batch's problem: it is not kept with its key.
+                Err(problem) if tx.is_some() && is_passing(&problem) => return Err(problem),
                 Err(problem) if tx.is_some() => {
                     committed = false;
                     let aborted = Problem::new(&problem::BATCH_ABORTED);
@@ -193,8 +195,16 @@ impl Corridor {
     }
 }
 
+/// Whether another try could end otherwise.
+fn is_passing(problem: &Problem) -> bool {
+    problem.code.status >= 500 || problem.retry_after_s.is_some()
+}
+
 fn as_result(cx: &Cx, problem: &Problem, path: &str) -> BatchResult {
     let request_id = bodega_kernel::tagged("req", cx.origin.request_id);
+    if let Some(cause) = &problem.cause {
+        tracing::error!(request_id, path, code = problem.code.code, cause, "a line failed");
+    }
     BatchResult {
         status: problem.code.status,
         replayed: false,

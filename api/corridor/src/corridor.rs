@@ -337,7 +337,7 @@ impl Corridor {
                     return Err(Problem::invalid(FieldError::body(place, "invalid", detail)));
                 }
                 self.versions.upgrade(walk.version, operation.id, body);
-                validate::check(schema, body)?;
+                validate::check(schema, self.registry.schemas(), body)?;
             }
             (Some(_), None) => {
                 let detail = text("A JSON body is required", "Se requiere un cuerpo JSON");
@@ -362,6 +362,7 @@ impl Corridor {
     /// Idempotency, transaction, handler, commit.
     async fn command(&self, walk: &Walk<'_>, call: Call<'_>, tx: Option<&Tx>) -> Result<Answer> {
         let operation = call.operation;
+        let instance = operation.path.replace("{id}", call.id.as_deref().unwrap_or_default());
         let key = call.idempotency_key.clone();
         let fingerprint = key.as_ref().map(|_| idempotency::fingerprint(&call)).unwrap_or_default();
         let _held = match &key {
@@ -411,7 +412,7 @@ impl Corridor {
                 if refused_for_good(&problem) {
                     let language = walk.cx.origin.language;
                     let id = tagged("req", walk.cx.origin.request_id);
-                    let body = problem.to_json(language, &operation.path, &id);
+                    let body = problem.to_json(language, &instance, &id);
                     self.keep(walk.cx, remember(&body, problem.code.status)).await?;
                 }
                 Err(problem)
@@ -447,10 +448,12 @@ impl Corridor {
             }
             Handler::Query(_) => return Err(Problem::internal("a command with a query's handler")),
         };
-        if cfg!(debug_assertions) && operation.kind == Kind::Command && !tx.is_shared() {
-            if let Some(name) = tx.undeclared(&operation.emits) {
-                return Err(Problem::internal(format!("{} does not declare {name}", operation.id)));
-            }
+        if cfg!(debug_assertions)
+            && operation.kind == Kind::Command
+            && !tx.is_shared()
+            && let Some(name) = tx.undeclared(&operation.emits)
+        {
+            return Err(Problem::internal(format!("{} does not declare {name}", operation.id)));
         }
         self.versions.downgrade(walk.version, operation.id, &mut body);
         let answer = Answer { status: operation.status, body, replayed: false };

@@ -1,6 +1,6 @@
 //! Checks a body against its schema, and says in words what is wrong and where.
 
-use bodega_contract::{Schema, id_prefix};
+use bodega_contract::{Compiled, Schema, Schemas, id_prefix};
 use bodega_kernel::{FieldError, Problem, Result, Text, problem, text};
 use jsonschema::ValidationError;
 use jsonschema::error::{TypeKind, ValidationErrorKind as Wrong};
@@ -9,10 +9,8 @@ use serde_json::Value;
 const ERRORS_MAX: usize = 20;
 
 /// What is wrong with a body.
-pub(crate) fn check(schema: &Schema, body: &Value) -> Result<()> {
-    let Some((validator, names)) = schema.compiled() else {
-        return Err(Problem::internal(format!("{} was never compiled", schema.name)));
-    };
+pub(crate) fn check(schema: &Schema, schemas: &Schemas, body: &Value) -> Result<()> {
+    let Compiled { validator, names } = schema.compiled(schemas).map_err(Problem::internal)?;
     if validator.is_valid(body) {
         return Ok(());
     }

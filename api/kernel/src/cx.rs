@@ -8,7 +8,7 @@ use chrono::{DateTime, Utc};
 use entity::Owned;
 use sea_orm::{
     ColumnTrait, ConnectionTrait, DatabaseTransaction, DbBackend, DbErr, EntityTrait, ExecResult,
-    ModelTrait, QueryFilter, QueryOrder, QueryResult, QuerySelect, Statement, Value,
+    ModelTrait, QueryFilter, QueryResult, QuerySelect, Statement, Value,
 };
 use uuid::Uuid;
 
@@ -187,17 +187,19 @@ impl Cx {
         parents: Vec<Uuid>,
     ) -> Result<HashMap<Uuid, Vec<V>>>
     where
-        Row<V>: ModelTrait<Entity = V::Entity>,
+        Row<V>: ModelTrait<Entity = V::Entity> + entity::Stored,
     {
         let rows = V::Entity::of(self.organization)
             .filter(parent.is_in(parents))
-            .order_by_asc(V::Entity::ID)
             .limit(EXPANSION_MAX as u64 + 1)
             .all(self.db())
             .await?;
         if rows.len() > EXPANSION_MAX {
             return Err(Problem::new(&problem::EXPANSION_TOO_LARGE));
         }
+        // Sorted here, not there: asked to sort by id, SQLite walks the whole table in that order.
+        let mut rows = rows;
+        rows.sort_unstable_by_key(entity::Stored::id);
         let mut of: HashMap<Uuid, Vec<V>> = HashMap::new();
         for row in rows {
             if let Value::Uuid(Some(parent)) = row.get(parent) {

@@ -260,12 +260,13 @@ fn condition<E: EntityTrait>(filter: &Filter, backend: DbBackend) -> Result<Cond
     Ok(Condition::all().add(expression))
 }
 
-/// `LIKE` without regard to case on both: SQLite's own is, PostgreSQL calls it `ILIKE`.
+/// `LIKE` without regard to case on both: SQLite's own is, PostgreSQL calls it `ILIKE`. There a
+/// backslash escapes anyway, and SeaQuery cannot say so of `ILIKE`.
 fn like(column: Expr, pattern: &str, backend: DbBackend) -> Expr {
-    let pattern = LikeExpr::new(pattern).escape('\\');
+    let pattern = LikeExpr::new(pattern);
     match backend {
         DbBackend::Postgres => column.ilike(pattern),
-        _ => column.like(pattern),
+        _ => column.like(pattern.escape('\\')),
     }
 }
 

@@ -100,7 +100,10 @@ impl Tx {
             query = query.lock_exclusive();
         }
         let row = query.one(self.db()).await?.ok_or_else(|| Problem::not_found(V::NAME))?;
-        if let Some(guard) = self.journal().guard.as_mut().filter(|g| g.object == id.uuid()) {
+        // Once: a later line of the same batch finds the version that this one has made.
+        let mut journal = self.journal();
+        let guard = journal.guard.as_mut().filter(|g| !g.checked && g.object == id.uuid());
+        if let Some(guard) = guard {
             guard.checked = true;
             if guard.version != row.version() {
                 return Err(

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use bodega_contract::{Limiter, Registry, Versions};
 use bodega_corridor::Corridor;
-use bodega_identity::{Keyring, LogRecorder};
+use bodega_identity::{Keyring, LogRecorder, Writing};
 use bodega_kernel::{Database, Platform, Sealer, Signals, SystemClock};
 use entity::platform::setting;
 use sea_orm::{ColumnTrait, EntityTrait, IntoActiveModel, QueryFilter};
@@ -39,8 +39,7 @@ pub(crate) struct App {
     pub(crate) counts: Arc<DailyCounts>,
     pub(crate) memory: Arc<InMemory>,
     pub(crate) figures: Arc<bodega_identity::Figures>,
-    /// Ends, everything written, when the corridor is gone.
-    pub(crate) recorder: tokio::task::JoinHandle<()>,
+    pub(crate) recorder: Writing,
 }
 
 /// Opens the database, brought up to date first where that is wanted.
@@ -68,7 +67,7 @@ pub(crate) async fn build(config: &Config, platform: Arc<Platform>) -> Result<Ap
         None => memory.clone(),
     };
     let keyring = Keyring::new(platform.clone());
-    let (recorder, task) = LogRecorder::start(platform.clone());
+    let (recorder, writing) = LogRecorder::start(platform.clone());
     let figures = recorder.figures();
     let corridor = Arc::new(Corridor::new(
         registry,
@@ -78,7 +77,7 @@ pub(crate) async fn build(config: &Config, platform: Arc<Platform>) -> Result<Ap
         limiter,
         Arc::new(recorder),
     ));
-    Ok(App { corridor, keyring, counts, memory, figures, recorder: task })
+    Ok(App { corridor, keyring, counts, memory, figures, recorder: writing })
 }
 
 /// The key that cursors are sealed with: made once, shared by every node.

@@ -1,26 +1,32 @@
 //! The demo: an organization, keys and a real catalog, so that a first start has something to show.
 
-use std::io::Read;
 use std::path::PathBuf;
 
 use bodega_catalog::import::{self, ImportRow};
 use bodega_corridor::Corridor;
 use bodega_identity::{ApiKeyCreate, Organization, OrganizationCreate, PlanName, ScopeName};
-use bodega_kernel::{Id, Noun, Row};
+use bodega_kernel::{Database, Id, Noun, Problem, Row, Tx};
 use entity::Owned;
 use entity::identity::organization;
+use entity::platform::setting;
 use flate2::read::GzDecoder;
 use indicatif::{ProgressBar, ProgressStyle};
-use sea_orm::{ColumnTrait, PaginatorTrait, QueryFilter};
+use sea_orm::{
+    ColumnTrait, ConnectionTrait, DbBackend, DbErr, EntityTrait, IntoActiveModel, PaginatorTrait,
+    QueryFilter,
+};
 use serde::{Deserialize, Serialize};
 
 use crate::config::Config;
 
 /// 20,670 products of a real grocer; see `demo/README.md` for source and licence (CC0).
 const CATALOG: &[u8] = include_bytes!("../demo/catalog.csv.gz");
+const CATALOG_ROWS: usize = 20_670;
 const EXTERNAL_ID: &str = "demo";
 /// The sandbox gets enough to try things on.
 const SANDBOX_PRODUCTS: usize = 500;
+/// Any number, the same in every node.
+const LOCK: i64 = 0x0062_6f64_6567_6101;
 
 /// What a first start prints. Kept in the data folder, because keys are stored only as hashes.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -64,15 +70,20 @@ pub(crate) async fn prepare(config: &Config, corridor: &Corridor) -> Result<Opti
     Ok(remembered(config).filter(|demo| demo.organization == shown(&live)))
 }
 
+/// Makes the demo organization, unless another node that started at the same time was first.
 async fn found(config: &Config, corridor: &Corridor) -> Result<Row<Organization>, String> {
     let id = uuid::Uuid::now_v7();
-    let made = corridor
+    corridor
         .act(id, "demo.create", async |tx| {
+            one_at_a_time(tx).await?;
+            if organization::Entity::of_every_organization().count(tx.db()).await? > 0 {
+                return Ok(());
+            }
             let body: OrganizationCreate = serde_json::from_value(serde_json::json!({
                 "name": "Abarrotes La Esquina", "country": "MX", "currency": "MXN",
                 "external_id": EXTERNAL_ID,
             }))
-            .map_err(bodega_kernel::Problem::internal)?;
+            .map_err(Problem::internal)?;
             let founded = bodega_identity::found(tx, Id::from_uuid(tx.organization), body).await?;
             let key = |name: &str, all: bool| {
                 let scopes = ScopeName::ALL.to_vec();
@@ -83,49 +94,81 @@ async fn found(config: &Config, corridor: &Corridor) -> Result<Row<Organization>
             let live = bodega_identity::issue(tx, &founded.organization, key("Demo", true)).await?;
             let test =
                 bodega_identity::issue(tx, &founded.sandbox, key("Demo, sandbox", true)).await?;
-            Ok((founded.organization, live, test))
+            let demo = Demo {
+                organization: founded.organization.id.to_string(),
+                live_key: live.secret,
+                test_key: test.secret,
+            };
+            // Before the commit: keys that nobody wrote down could never be shown again.
+            remember(config, &demo).map_err(Problem::internal)
         })
         .await
         .map_err(|problem| format!("cannot make the demo: {problem:?}"))?;
-    let (organization, live, test) = made;
-    let demo = Demo {
-        organization: organization.id.to_string(),
-        live_key: live.secret,
-        test_key: test.secret,
-    };
-    remember(config, &demo)?;
-    organization::Entity::of(organization.id.uuid())
+    organization::Entity::of_every_organization()
+        .filter(organization::Column::ExternalId.eq(EXTERNAL_ID))
         .one(corridor.platform().db.reader())
         .await
         .map_err(|error| error.to_string())?
         .ok_or_else(|| "the demo organization is gone".to_owned())
 }
 
-/// Loads rows that are not there yet, 500 a transaction.
+/// Nodes that start together on an empty database must not make a demo each.
+async fn one_at_a_time(tx: &Tx) -> bodega_kernel::Result<()> {
+    if tx.db().get_database_backend() == DbBackend::Postgres {
+        tx.db().execute_unprepared(&format!("SELECT pg_advisory_xact_lock({LOCK})")).await?;
+    }
+    Ok(())
+}
+
+/// Loads rows that are not there yet, 500 a transaction; once all are there, never again, so that
+/// what is deleted stays deleted.
 async fn load(
     corridor: &Corridor,
     organization: &Row<Organization>,
     rows_max: usize,
     shown: bool,
 ) -> Result<(), String> {
-    let there = entity::catalog::product::Entity::of(organization.id)
-        .count(corridor.platform().db.reader())
-        .await
-        .map_err(|error| error.to_string())?;
-    let rows = catalog()?;
-    let wanted = rows.get(..rows_max.min(rows.len())).unwrap_or_default();
-    if there >= wanted.len() as u64 {
+    let wanted = rows_max.min(CATALOG_ROWS);
+    let db = &corridor.platform().db;
+    let mark = format!("demo_loaded:{}", organization.id);
+    if marked(db, &mark).await.map_err(|error| error.to_string())? {
         return Ok(());
     }
-    let bar = if shown { bar(wanted.len()) } else { ProgressBar::hidden() };
-    for chunk in wanted.chunks(import::ROWS_MAX) {
+    let bar = if shown { bar(wanted) } else { ProgressBar::hidden() };
+    let mut rows = import::read(GzDecoder::new(CATALOG)).map_err(|error| error.to_string())?;
+    let mut left = wanted;
+    while left > 0 {
+        let chunk: Vec<ImportRow> = rows
+            .by_ref()
+            .take(left.min(import::ROWS_MAX))
+            .collect::<Result<_, _>>()
+            .map_err(|error| error.to_string())?;
+        if chunk.is_empty() {
+            break;
+        }
         corridor
-            .act(organization.id, "catalog.import", async |tx| import::import(tx, chunk).await)
+            .act(organization.id, "catalog.import", async |tx| import::import(tx, &chunk).await)
             .await
             .map_err(|problem| format!("cannot load the demo catalog: {problem:?}"))?;
+        left -= chunk.len();
         bar.inc(chunk.len() as u64);
     }
     bar.finish_and_clear();
+    db.optimize().await.map_err(|error| error.to_string())?;
+    set_mark(db, mark).await.map_err(|error| error.to_string())
+}
+
+#[expect(clippy::disallowed_methods, reason = "the platform's own row")]
+async fn marked(db: &Database, mark: &str) -> Result<bool, DbErr> {
+    let found = setting::Entity::find().filter(setting::Column::Name.eq(mark));
+    Ok(found.count(db.writer()).await? > 0)
+}
+
+#[expect(clippy::disallowed_methods, reason = "the platform's own row")]
+async fn set_mark(db: &Database, mark: String) -> Result<(), DbErr> {
+    let row = setting::Model { name: mark, value: "yes".to_owned() }.into_active_model();
+    let insert = setting::Entity::insert(row).on_conflict_do_nothing();
+    insert.exec_without_returning(db.writer()).await?;
     Ok(())
 }
 
@@ -134,13 +177,6 @@ fn bar(rows: usize) -> ProgressBar {
     let bar = ProgressBar::new(rows as u64);
     bar.set_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()));
     bar
-}
-
-fn catalog() -> Result<Vec<ImportRow>, String> {
-    let mut text = String::new();
-    GzDecoder::new(CATALOG).read_to_string(&mut text).map_err(|error| error.to_string())?;
-    let rows = import::read(text.as_bytes()).map_err(|error| error.to_string())?;
-    rows.collect::<Result<_, _>>().map_err(|error| error.to_string())
 }
 
 fn shown(row: &Row<Organization>) -> String {

@@ -6,6 +6,7 @@ mod cli;
 mod commands;
 mod config;
 mod demo;
+mod in_hand;
 mod limits;
 mod migrate;
 mod news;

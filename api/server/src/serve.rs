@@ -3,20 +3,27 @@
 use std::net::{SocketAddr, TcpListener};
 use std::num::NonZeroUsize;
 use std::sync::Arc;
+use std::time::Duration;
 
-use actix_web::middleware::Compress;
+use actix_web::dev::Server;
+use actix_web::middleware::{Compress, from_fn};
 use actix_web::{App as HttpApp, HttpServer, web};
 use bodega_rest::Door;
 use metrics_exporter_prometheus::PrometheusBuilder;
+use tokio::signal::unix::{SignalKind, signal};
 
 use crate::admin::{self, Health};
 use crate::app::{self, App};
 use crate::config::Config;
 use crate::demo::{self, Demo};
+use crate::in_hand::{self, InHand};
 use crate::{news, upkeep};
 
 /// Calls in hand get this long to finish.
 const STOP_S: u64 = 30;
+
+/// What is still only in memory gets this long to be written.
+const FINISH: Duration = Duration::from_secs(5);
 
 /// Serves until SIGTERM or SIGINT.
 pub(crate) async fn serve(config: Config, json: bool) -> Result<(), String> {
@@ -37,10 +44,14 @@ pub(crate) async fn serve(config: Config, json: bool) -> Result<(), String> {
     let docs = bodega_docs::Docs::new(app.corridor.registry(), app.corridor.versions());
     let urls = (url(&public)?, url(&admin)?);
     let own = health.clone();
+    let in_hand = InHand::default();
+    let counting = in_hand.clone();
     let cores = || std::thread::available_parallelism().map_or(1, NonZeroUsize::get);
     let serving = HttpServer::new(move || {
         HttpApp::new()
             .wrap(Compress::default())
+            .wrap(from_fn(in_hand::counted))
+            .app_data(web::Data::new(counting.clone()))
             .configure(admin::health(own.clone()))
             .configure(bodega_rest::routes(door.clone()))
             .configure(bodega_docs::routes(&docs))
@@ -48,6 +59,7 @@ pub(crate) async fn serve(config: Config, json: bool) -> Result<(), String> {
     })
     .workers(config.workers.unwrap_or_else(cores))
     .shutdown_timeout(STOP_S)
+    .disable_signals()
     .listen(public)
     .map_err(|error| error.to_string())?
     .run();
@@ -55,19 +67,57 @@ pub(crate) async fn serve(config: Config, json: bool) -> Result<(), String> {
         HttpServer::new(move || HttpApp::new().configure(admin::routes(health.clone())))
             .workers(1)
             .shutdown_timeout(1)
+            .disable_signals()
             .listen(admin)
             .map_err(|error| error.to_string())?
             .run();
     banner(&urls.0, &urls.1, demo.as_ref(), json);
 
     let operating = actix_web::rt::spawn(operating);
-    let served = serving.await;
+    let served = until_told_to_stop(serving, &in_hand, async || {
+        news.abort();
+        chores.abort();
+        let _ = (news.await, chores.await);
+        finish(app).await;
+    })
+    .await;
     operating.abort();
-    news.abort();
-    chores.abort();
-    let _ = (news.await, chores.await);
-    finish(app).await;
     served.map_err(|error| error.to_string())
+}
+
+/// Serves; then accepts nobody new, answers what is in hand, and writes what is still only in memory.
+///
+/// All of that comes before the first thread ends: a connection to PostgreSQL lives in the thread
+/// that opened it, while all threads use it, so that the end of an idle one would cut off the others.
+async fn until_told_to_stop(
+    serving: Server,
+    in_hand: &InHand,
+    finish: impl AsyncFnOnce(),
+) -> std::io::Result<()> {
+    let server = serving.handle();
+    let mut serving = actix_web::rt::spawn(serving);
+    tokio::select! {
+        ended = &mut serving => return ended.unwrap_or_else(|lost| Err(lost.into())),
+        told = told_to_stop() => told?,
+    }
+    server.pause().await;
+    if tokio::time::timeout(Duration::from_secs(STOP_S), in_hand.none()).await.is_err() {
+        tracing::warn!("some calls took too long to be answered before the end");
+    }
+    finish().await;
+    server.stop(true).await;
+    serving.await.unwrap_or_else(|lost| Err(lost.into()))
+}
+
+/// SIGTERM or SIGINT.
+async fn told_to_stop() -> std::io::Result<()> {
+    let (mut terminate, mut interrupt) =
+        (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
+    tokio::select! {
+        _ = terminate.recv() => {}
+        _ = interrupt.recv() => {}
+    }
+    Ok(())
 }
 
 /// Writes what is still only in memory.
@@ -76,10 +126,7 @@ async fn finish(app: Arc<App>) {
         tracing::warn!(%error, "the last counts could not be written");
     }
     if let Some(app) = Arc::into_inner(app) {
-        let App { corridor, recorder, .. } = app;
-        // The recorder writes what it holds when the last corridor is gone.
-        drop(corridor);
-        let _ = tokio::time::timeout(std::time::Duration::from_secs(5), recorder).await;
+        let _ = tokio::time::timeout(FINISH, app.recorder.finish()).await;
     }
 }
 

@@ -14,6 +14,7 @@ use crate::app::App;
 const COUNTS_EVERY: Duration = Duration::from_secs(1);
 const TIDY_EVERY: u32 = 60;
 const PURGE_EVERY: u32 = 300;
+const OPTIMIZE_EVERY: u32 = 3_600;
 const IDEMPOTENCY_KEPT_HOURS: i64 = 48;
 const PURGE_ROWS: u64 = 1_000;
 
@@ -27,8 +28,11 @@ pub(crate) async fn run(app: Arc<App>) {
         every.tick().await;
         tick = tick.wrapping_add(1);
         report("daily counts", app.counts.flush().await);
-        if tick % TIDY_EVERY == 0 {
+        if tick.is_multiple_of(TIDY_EVERY) {
             app.memory.tidy();
+        }
+        if tick % OPTIMIZE_EVERY == 1 {
+            report("statistics", platform.db.optimize().await);
         }
         if tick % PURGE_EVERY == 1 {
             report("request log", bodega_identity::purge_requests(&platform).await.map(|_| ()));

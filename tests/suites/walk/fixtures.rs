@@ -178,6 +178,15 @@ pub const FIXTURES: &[Fixture] = &[
         ..NONE
     },
     Fixture {
+        resource: "collection",
+        create: Some(|| {
+            json!({"title": fresh("Back to school"), "slug": fresh("back-to-school"),
+                "product_ids": [a("product")], "external_id": fresh("collection")})
+        }),
+        patch: Some(|| json!({"title": fresh("Back to work"), "description": "For the office"})),
+        ..NONE
+    },
+    Fixture {
         resource: "batch",
         origin: Origin::Never,
         actions: &[Action {

@@ -5,10 +5,17 @@
 //! is held against what the document says of the operation: see [`seen`].
 
 mod authentication;
+mod expand;
+mod filters;
 mod fixtures;
+mod idempotency;
 mod ids;
+mod input;
 mod isolation;
+mod journal;
+mod lists;
 mod operations;
 mod scopes;
 mod seen;
+mod versions;
 mod walker;

@@ -8,7 +8,7 @@ use bodega_tests::{Call, Db, Server};
 use sea_orm::{ConnectionTrait, DatabaseConnection, DbBackend, Statement};
 use serde_json::Value;
 
-use super::fixtures::{self, Fixture, Origin, PLANTED};
+use super::fixtures::{self, FIXTURES, Fixture, Origin, PLANTED};
 use super::operations::{Document, Operation};
 use super::seen::Seen;
 
@@ -47,7 +47,20 @@ impl Walk {
         Self::over(Server::start_with(db, &[("BODEGA_DEMO_PRODUCTS", "8")]).await).await
     }
 
-    pub async fn over(server: Server) -> Self {
+    /// The same, with so many new objects of each resource that can be made.
+    pub async fn stocked(db: Db, objects: usize) -> Self {
+        let walk = Self::start(db).await;
+        for fixture in FIXTURES.iter().filter(|fixture| fixture.origin == Origin::Made) {
+            for _ in 0..objects {
+                let id = walk.object(&walk.server.live_key, fixture.resource).await;
+                walk.add_children(&walk.server.live_key, fixture, &id).await;
+            }
+        }
+        walk.plant().await;
+        walk
+    }
+
+    async fn over(server: Server) -> Self {
         let operations = Arc::new(Document(server.openapi().await)).operations();
         let gaps = fixtures::gaps(&operations);
         assert!(gaps.is_empty(), "see tests/suites/walk/fixtures.rs: {gaps:#?}");
@@ -170,13 +183,13 @@ impl Walk {
         body
     }
 
-    /// Puts new objects where a body wants some. Of its own kind one is enough: it has none.
+    /// Puts new objects where a body wants some. Of its own kind that is one under one more.
     async fn settle(&self, key: &str, resource: &str, body: &mut Value) {
         let mut open: Vec<&mut Value> = vec![body];
         while let Some(value) = open.pop() {
             if let Some(other) = fixtures::wanted(value).map(str::to_owned) {
                 let id = match other == resource {
-                    true => self.make_bare(key, &other).await,
+                    true => self.make_under_another(key, resource).await,
                     false => Box::pin(self.new_object(key, &other)).await,
                 };
                 *value = id.into();
@@ -190,15 +203,19 @@ impl Walk {
         }
     }
 
-    async fn make_bare(&self, key: &str, resource: &str) -> String {
-        let mut body = fixture(resource).create.expect("a body")();
-        let members = body.as_object_mut().expect("an object");
-        members.retain(|_, value| fixtures::wanted(value) != Some(resource));
-        Box::pin(self.make(key, resource, body)).await
+    async fn make_under_another(&self, key: &str, resource: &str) -> String {
+        let new = || fixture(resource).create.expect("a body")();
+        let (mut root, mut node) = (new(), new());
+        let own = |value: &Value| fixtures::wanted(value) == Some(resource);
+        root.as_object_mut().expect("an object").retain(|_, value| !own(value));
+        let root = Box::pin(self.make(key, resource, root)).await;
+        let members = node.as_object_mut().expect("an object").values_mut();
+        members.filter(|value| own(value)).for_each(|value| *value = root.as_str().into());
+        Box::pin(self.make(key, resource, node)).await
     }
 
     /// The newest object of a list; what is noted beside the calls may take a moment.
-    async fn newest(&self, key: &str, resource: &str) -> String {
+    pub async fn newest(&self, key: &str, resource: &str) -> String {
         let list = self.operation(&format!("{resource}.list"));
         for _ in 0..50 {
             let call = self.server.call_as(key, "GET", &format!("{}?limit=1", list.path));
@@ -326,4 +343,12 @@ pub fn encode(text: &str) -> String {
         }
     }
     out
+}
+
+/// A time with all its digits, so that times sort as texts; any other text as it is.
+pub fn instant(value: &Value) -> String {
+    let text = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
+    let Some(time) = text.strip_suffix('Z').filter(|_| text.len() >= 20) else { return text };
+    let (seconds, fraction) = time.split_once('.').unwrap_or((time, ""));
+    format!("{seconds}.{fraction:0<6}")
 }

@@ -19,7 +19,7 @@ pub use deprecation::DeprecatedUse;
 pub use keyring::{KEYS, Keyring};
 pub use organization::{Founded, NewOrganization, Organization, OrganizationCreate, found};
 pub use plan::{PLANS, PlanName};
-pub use recorder::{Figures, LogRecorder, purge_requests};
+pub use recorder::{Figures, LogRecorder, Writing, purge_requests};
 pub use request::Request;
 pub use scopes::{Preset, ScopeName};
 

@@ -17,7 +17,8 @@ use sea_orm::sea_query::{Expr, ExprTrait, OnConflict};
 use sea_orm::{
     ColumnTrait, DbErr, EntityTrait, IntoActiveModel, QueryFilter, QuerySelect, TransactionTrait,
 };
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, oneshot};
+use tokio::task::JoinHandle;
 use uuid::Uuid;
 
 const QUEUE_MAX: usize = 8_192;
@@ -41,13 +42,28 @@ pub struct LogRecorder {
     figures: Arc<Figures>,
 }
 
+/// The task that writes the notes.
+pub struct Writing {
+    close: oneshot::Sender<()>,
+    task: JoinHandle<()>,
+}
+
+impl Writing {
+    /// Takes no more notes, and returns when those taken are written.
+    pub async fn finish(self) {
+        let _ = self.close.send(());
+        let _ = self.task.await;
+    }
+}
+
 impl LogRecorder {
-    /// Starts the task that writes; it ends, everything written, when the recorder is dropped.
-    pub fn start(platform: Arc<Platform>) -> (Self, tokio::task::JoinHandle<()>) {
+    /// Starts the task that writes.
+    pub fn start(platform: Arc<Platform>) -> (Self, Writing) {
         let (queue, notes) = mpsc::channel(QUEUE_MAX);
+        let (close, closed) = oneshot::channel();
         let figures = Arc::new(Figures::default());
-        let task = tokio::spawn(write(platform, notes, figures.clone()));
-        (Self { queue, figures }, task)
+        let task = tokio::spawn(write(platform, notes, figures.clone(), closed));
+        (Self { queue, figures }, Writing { close, task })
     }
 
     /// What became of the notes so far.
@@ -64,9 +80,21 @@ impl Recorder for LogRecorder {
     }
 }
 
-async fn write(platform: Arc<Platform>, mut notes: mpsc::Receiver<Entry>, figures: Arc<Figures>) {
+async fn write(
+    platform: Arc<Platform>,
+    mut notes: mpsc::Receiver<Entry>,
+    figures: Arc<Figures>,
+    mut closed: oneshot::Receiver<()>,
+) {
     let mut batch = Vec::with_capacity(ROWS_PER_BATCH);
-    while notes.recv_many(&mut batch, ROWS_PER_BATCH).await > 0 {
+    loop {
+        tokio::select! {
+            taken = notes.recv_many(&mut batch, ROWS_PER_BATCH) => if taken == 0 { return },
+            _ = &mut closed, if !notes.is_closed() => {
+                notes.close();
+                continue;
+            }
+        }
         let count = batch.len();
         let outcome = write_batch(&platform, std::mem::take(&mut batch)).await;
         let counter = if outcome.is_ok() { &figures.written } else { &figures.lost };
@@ -74,7 +102,7 @@ async fn write(platform: Arc<Platform>, mut notes: mpsc::Receiver<Entry>, figure
         if let Err(error) = outcome {
             tracing::warn!(%error, lost = count, "the request log could not be written");
         }
-        if count < ROWS_PER_BATCH {
+        if count < ROWS_PER_BATCH && !notes.is_closed() {
             tokio::time::sleep(EVERY).await;
         }
     }
