@@ -63,7 +63,7 @@ pub(crate) async fn build(config: &Config, platform: Arc<Platform>) -> Result<Ap
     let counts = Arc::new(DailyCounts::new(platform.clone()));
     let memory = Arc::new(InMemory::new(counts.clone()));
     let limiter: Arc<dyn Limiter> = match &config.redis_url {
-        Some(url) => Arc::new(InRedis::connect(url, counts.clone(), memory.clone()).await?),
+        Some(url) => Arc::new(InRedis::open(url, counts.clone(), memory.clone())?),
         None => memory.clone(),
     };
     let keyring = Keyring::new(platform.clone());

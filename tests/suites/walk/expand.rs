@@ -3,6 +3,7 @@
 use bodega_tests::{Db, both};
 use serde_json::Value;
 
+use super::fixtures::{FIXTURES, wanted};
 use super::operations::Operation;
 use super::walker::{Walk, id_of};
 
@@ -16,6 +17,7 @@ const ROWS: usize = 20;
 
 async fn an_expansion_embeds_what_is_there(db: Db) {
     let walk = Walk::stocked(db, 2).await;
+    deepen(&walk).await;
     for operation in expanding(&walk) {
         let id = &operation.id;
         let plain = read(&walk, operation, "").await;
@@ -92,6 +94,23 @@ async fn what_cannot_be_embedded_is_refused(db: Db) {
         tries(&many).await.invalid("query", "/expand", "too_many");
         // The same path twice is embedded once.
         tries(&format!("{first},{first}")).await.done();
+    }
+}
+
+/// Makes, of each resource whose objects can be under one another, a line of four.
+async fn deepen(walk: &Walk) {
+    let live = walk.server.live_key.as_str();
+    for fixture in FIXTURES {
+        let Some(body) = fixture.create.map(|create| create()) else { continue };
+        let own = |(_, value): &(&String, &Value)| wanted(value) == Some(fixture.resource);
+        let members = body.as_object().expect("an object");
+        let Some((field, _)) = members.iter().find(own) else { continue };
+        let mut above = walk.object(live, fixture.resource).await;
+        for _ in 0..3 {
+            let mut body = fixture.create.expect("a body")();
+            body[field] = above.into();
+            above = walk.make(live, fixture.resource, body).await;
+        }
     }
 }
 

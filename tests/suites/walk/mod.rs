@@ -5,9 +5,11 @@
 //! is held against what the document says of the operation: see [`seen`].
 
 mod authentication;
+mod batch;
 mod expand;
 mod filters;
 mod fixtures;
+mod http;
 mod idempotency;
 mod ids;
 mod input;
@@ -15,6 +17,7 @@ mod isolation;
 mod journal;
 mod lists;
 mod operations;
+mod problems;
 mod scopes;
 mod seen;
 mod versions;
