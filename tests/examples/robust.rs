@@ -5,6 +5,8 @@ mod faults;
 mod ledger;
 #[path = "../suites/limits.rs"]
 mod limits;
+#[path = "../suites/outage.rs"]
+mod outage;
 #[path = "../suites/paging.rs"]
 mod paging;
 #[path = "../suites/races.rs"]

@@ -8,8 +8,8 @@ mod proxy;
 mod server;
 
 pub use client::{Answer, Call};
-pub use proxy::Proxy;
-pub use server::{Api, Db, Server, Setup};
+pub use proxy::{Line, Proxy};
+pub use server::{Api, Db, Server, Setup, binary};
 
 /// Makes a test of each of these functions for each database.
 #[macro_export]

@@ -11,17 +11,20 @@ use tokio::task::JoinHandle;
 pub struct Proxy {
     /// Where to connect.
     pub address: SocketAddr,
-    state: watch::Sender<Line>,
+    line: watch::Sender<Line>,
     task: JoinHandle<()>,
 }
 
-#[derive(Clone, Copy, PartialEq)]
-enum Line {
+/// What becomes of connections, old and new.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Line {
     /// All goes through.
     Whole,
-    /// Connections end at once, old and new.
+    /// Old ones end; new ones are accepted and end at once.
     Cut,
-    /// Connections stay, and nothing goes through.
+    /// Old ones end; new ones are refused.
+    Refused,
+    /// None ends, and nothing goes through, as when a network is lost.
     Silent,
 }
 
@@ -30,29 +33,14 @@ impl Proxy {
     pub async fn to(target: &str) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
         let address = listener.local_addr().expect("an address");
-        let (state, line) = watch::channel(Line::Whole);
-        let target = target.to_owned();
-        let task = tokio::spawn(async move {
-            while let Ok((client, _)) = listener.accept().await {
-                tokio::spawn(carry(client, target.clone(), line.clone()));
-            }
-        });
-        Self { address, state, task }
+        let (line, state) = watch::channel(Line::Whole);
+        let task = tokio::spawn(accept(listener, target.to_owned(), state));
+        Self { address, line, task }
     }
 
-    /// Ends every connection, and each new one as soon as it is made.
-    pub fn cut(&self) {
-        self.state.send_replace(Line::Cut);
-    }
-
-    /// Lets nothing through and ends nothing, as a lost network does.
-    pub fn silence(&self) {
-        self.state.send_replace(Line::Silent);
-    }
-
-    /// All goes through again, on new connections; those that were silent are ended.
-    pub fn mend(&self) {
-        self.state.send_replace(Line::Whole);
+    /// From now on it is like this.
+    pub fn set(&self, line: Line) {
+        self.line.send_replace(line);
     }
 }
 
@@ -62,19 +50,42 @@ impl Drop for Proxy {
     }
 }
 
+async fn accept(first: TcpListener, target: String, mut line: watch::Receiver<Line>) {
+    let address = first.local_addr().expect("an address");
+    let mut listener = Some(first);
+    loop {
+        if *line.borrow_and_update() == Line::Refused {
+            listener = None;
+        } else if listener.is_none() {
+            listener = Some(TcpListener::bind(address).await.expect("the same port again"));
+        }
+        let accepted = async {
+            match &listener {
+                Some(listener) => listener.accept().await,
+                None => std::future::pending().await,
+            }
+        };
+        tokio::select! {
+            changed = line.changed() => if changed.is_err() { return },
+            accepted = accepted => if let Ok((client, _)) = accepted {
+                tokio::spawn(carry(client, target.clone(), line.clone()));
+            },
+        }
+    }
+}
+
 async fn carry(mut client: TcpStream, target: String, mut line: watch::Receiver<Line>) {
     let state = *line.borrow_and_update();
     if state == Line::Whole {
         let Ok(mut server) = TcpStream::connect(&target).await else { return };
-        let cut = tokio::select! {
+        tokio::select! {
             _ = copy_bidirectional(&mut client, &mut server) => return,
-            changed = line.changed() => changed,
-        };
-        if cut.is_err() || *line.borrow() == Line::Cut {
-            return;
+            _ = line.changed() => {}
         }
-        // The silence: neither end hears of the other until it is over.
-        let _ = line.changed().await;
+        if *line.borrow_and_update() == Line::Silent {
+            // Neither end hears of the other until the silence is over.
+            let _ = line.changed().await;
+        }
     } else if state == Line::Silent {
         let _ = line.changed().await;
     }

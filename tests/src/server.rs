@@ -103,6 +103,7 @@ impl Setup {
     pub fn begin(&self) -> Child {
         Command::new(binary())
             .args(["serve", "--json"])
+            .env_remove("BODEGA_BLESS")
             .env("BODEGA_LISTEN", "127.0.0.1:0")
             .env("BODEGA_ADMIN_LISTEN", "127.0.0.1:0")
             .env("BODEGA_DATA_DIR", self.data.folder.path())
@@ -290,6 +291,7 @@ impl Server {
     pub async fn cli(&self, words: &[&str]) -> std::process::Output {
         Command::new(binary())
             .args(words)
+            .env_remove("BODEGA_BLESS")
             .env("BODEGA_DATA_DIR", self.folder())
             .env("BODEGA_DATABASE_URL", &self.database_url)
             .env("BODEGA_LOG", "warn")
@@ -318,7 +320,7 @@ impl Drop for Data {
 }
 
 /// `target/<profile>/bodega`, beside which cargo puts the tests.
-fn binary() -> PathBuf {
+pub fn binary() -> PathBuf {
     if let Some(given) = std::env::var_os("BODEGA_TEST_BINARY") {
         return given.into();
     }

@@ -3,7 +3,7 @@
 
 use std::time::{Duration, Instant};
 
-use bodega_tests::{Answer, Api, Db, Proxy, Server, Setup, both};
+use bodega_tests::{Answer, Api, Db, Line, Proxy, Server, Setup, both};
 use serde_json::{Value, json};
 use tokio::time::sleep;
 
@@ -338,25 +338,21 @@ async fn two_nodes_with_redis_and_then_without() {
     };
     count(30).await;
 
-    for silent in [false, true] {
-        if silent {
-            line.silence()
-        } else {
-            line.cut()
-        }
+    for away in [Line::Cut, Line::Refused, Line::Silent] {
+        line.set(away);
         let (mut slowest, mut calls) = (Duration::ZERO, 0);
         let began = Instant::now();
-        while began.elapsed() < Duration::from_millis(2_500) {
+        while began.elapsed() < Duration::from_millis(1_500) {
             let sent = Instant::now();
             get(&apis[calls % 2]).await.expect(200);
             slowest = slowest.max(sent.elapsed());
             calls += 1;
             sleep(Duration::from_millis(20)).await;
         }
-        println!("Redis away (silent: {silent}): {calls} calls, the slowest took {slowest:?}");
+        println!("Redis {away:?}: {calls} calls, the slowest took {slowest:?}");
         assert!(slowest < Duration::from_millis(1_000), "a call waited {slowest:?} for Redis");
         assert!(fallbacks(&one).await > 0.0 && fallbacks(&other).await > 0.0);
-        line.mend();
+        line.set(Line::Whole);
         println!("Redis back after {:?}", shared_again(&[&one, &other], &apis).await);
     }
     // What was counted without Redis is not forgotten.
@@ -374,7 +370,7 @@ async fn two_nodes_with_redis_and_then_without() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_start_does_not_wait_for_redis() {
     let line = Proxy::to(&redis()).await;
-    line.cut();
+    line.set(Line::Cut);
     let url = format!("redis://{}/", line.address);
     let setup = Setup::of(Db::Sqlite, &[("BODEGA_REDIS_URL", &url)]).await;
     let began = Instant::now();
@@ -383,7 +379,7 @@ async fn a_start_does_not_wait_for_redis() {
     assert!(began.elapsed() < Duration::from_secs(10));
     get(&server.api()).await.expect(200);
     assert!(fallbacks(&server).await > 0.0, "the call without Redis was not counted as such");
-    line.mend();
+    line.set(Line::Whole);
     println!("used after {:?}", shared_again(&[&server], &[server.api()]).await);
 }
 

@@ -1,9 +1,11 @@
 //! Every suite, in one program: a module each.
 
 mod catalog;
+mod contract;
 mod faults;
 mod ledger;
 mod limits;
+mod outage;
 mod paging;
 mod races;
 mod walk;

@@ -113,7 +113,10 @@ impl Registry {
         let mut parts: Vec<&str> = path.split('/').collect();
         let id = match self.routes.contains_key(path) {
             true => None,
-            false => parts.get_mut(3).map(|part| std::mem::replace(part, "{id}").to_owned()),
+            false => {
+                let part = parts.get_mut(3).filter(|part| !part.is_empty());
+                part.map(|part| std::mem::replace(part, "{id}").to_owned())
+            }
         };
         let Some(methods) = self.routes.get(&parts.join("/")) else { return Route::Nowhere };
         let found = methods.iter().find(|(offered, _)| Some(*offered) == method);

@@ -23,6 +23,9 @@ use crate::idempotency::{self, InProgress, Seal};
 use crate::query::{self, Expand, Shape};
 use crate::validate;
 
+/// A database that says nothing at all must not keep callers waiting to be let in.
+const AUTHENTICATE_TIMEOUT: Duration = Duration::from_secs(3);
+
 /// No call takes longer.
 const CALL_TIMEOUT: Duration = Duration::from_secs(30);
 
@@ -166,10 +169,15 @@ impl Corridor {
             version: self.versions.latest(),
             deprecated: Vec::new(),
         };
-        let principal = match self.authenticator.authenticate(caller).await {
-            Ok(principal) => principal,
-            Err(problem) => {
+        let authenticated = self.authenticator.authenticate(caller);
+        let principal = match tokio::time::timeout(AUTHENTICATE_TIMEOUT, authenticated).await {
+            Ok(Ok(principal)) => principal,
+            Ok(Err(problem)) => {
                 outcome.result = Err(problem);
+                return outcome;
+            }
+            Err(_) => {
+                outcome.result = Err(Problem::new(&problem::DATABASE_UNAVAILABLE).retry_after(2));
                 return outcome;
             }
         };

@@ -15,3 +15,4 @@ mod validate;
 pub use batch::{BatchLine, BatchMethod, BatchRequest, BatchResult, BatchResults, batches};
 pub use corridor::{Answer, Call, Corridor, Outcome};
 pub use query::PARAMETERS_MAX;
+pub use validate::check;

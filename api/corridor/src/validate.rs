@@ -9,7 +9,7 @@ use serde_json::Value;
 const ERRORS_MAX: usize = 20;
 
 /// What is wrong with a body.
-pub(crate) fn check(schema: &Schema, schemas: &Schemas, body: &Value) -> Result<()> {
+pub fn check(schema: &Schema, schemas: &Schemas, body: &Value) -> Result<()> {
     let Compiled { validator, names } = schema.compiled(schemas).map_err(Problem::internal)?;
     if validator.is_valid(body) {
         return Ok(());

@@ -13,7 +13,8 @@ use sea_orm::{
 use uuid::Uuid;
 
 use crate::{
-    Clock, Database, Id, Language, Noun, Problem, Result, Row, ScopeSet, Sealer, Signals, problem,
+    Clock, Database, Id, Language, Noun, Problem, Result, Row, ScopeSet, Sealer, Signals, bounded,
+    problem,
 };
 
 /// How many objects one expansion may bring.
@@ -242,8 +243,8 @@ macro_rules! through {
     ($self:ident . $method:ident ( $($argument:expr),* )) => {{
         $self.counted();
         match &$self.transaction {
-            Some(transaction) => transaction.$method($($argument),*).await,
-            None => $self.db.reader().$method($($argument),*).await,
+            Some(transaction) => bounded(transaction.$method($($argument),*)).await,
+            None => bounded($self.db.reader().$method($($argument),*)).await,
         }
     }};
 }

@@ -7,12 +7,16 @@ use std::time::Duration;
 use sea_orm::sqlx::sqlite::{SqliteJournalMode, SqliteSynchronous};
 use sea_orm::{
     ConnectOptions, ConnectionTrait, DatabaseConnection, DatabaseTransaction, DbBackend, DbErr,
-    SqliteTransactionMode, TransactionOptions, TransactionTrait,
+    RuntimeErr, SqliteTransactionMode, TransactionOptions, TransactionTrait,
 };
 
 const SQLITE_READERS: u32 = 4;
 const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(3);
 const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
+/// No statement takes longer.
+const STATEMENT_TIMEOUT: Duration = Duration::from_secs(10);
+/// Prepared statements a connection keeps.
+const STATEMENTS_KEPT: usize = 100;
 const IDLE_BEFORE_TEST: Duration = Duration::from_secs(30);
 
 /// The connections of one process.
@@ -45,7 +49,7 @@ impl Database {
                         .synchronous(SqliteSynchronous::Normal)
                         .busy_timeout(BUSY_TIMEOUT)
                         .foreign_keys(true)
-                        .statement_cache_capacity(256)
+                        .statement_cache_capacity(STATEMENTS_KEPT)
                 });
             sea_orm::Database::connect(options).await
         };
@@ -78,12 +82,11 @@ impl Database {
     /// can never fail half way because a reader became a writer.
     pub(crate) async fn begin(&self) -> Result<DatabaseTransaction, DbErr> {
         self.count(1);
-        self.writer
-            .begin_with_options(TransactionOptions {
-                sqlite_transaction_mode: Some(SqliteTransactionMode::Immediate),
-                ..TransactionOptions::default()
-            })
-            .await
+        bounded(self.writer.begin_with_options(TransactionOptions {
+            sqlite_transaction_mode: Some(SqliteTransactionMode::Immediate),
+            ..TransactionOptions::default()
+        }))
+        .await
     }
 
     /// Lets SQLite look at how its tables are filled, so that it picks the right index; PostgreSQL
@@ -103,6 +106,12 @@ impl Database {
     pub fn statements(&self) -> u64 {
         self.statements.load(Ordering::Relaxed)
     }
+}
+
+/// Waits for a statement, but not for ever: a network that is lost, rather than closed, says nothing.
+pub async fn bounded<T>(statement: impl Future<Output = Result<T, DbErr>>) -> Result<T, DbErr> {
+    let late = |_| DbErr::Conn(RuntimeErr::Internal("a statement took too long".to_owned()));
+    tokio::time::timeout(STATEMENT_TIMEOUT, statement).await.map_err(late)?
 }
 
 type Listener = Box<dyn Fn() + Send + Sync>;

@@ -22,7 +22,7 @@ mod tx;
 pub use chrono::NaiveDate as Date;
 pub use clock::{Clock, SystemClock, TurnedClock, micros};
 pub use cx::{Actor, Cx, Origin, Platform, Source};
-pub use db::{Database, Signals};
+pub use db::{Database, Signals, bounded};
 pub use id::{Id, tagged};
 pub use metadata::{ExternalId, Metadata, MetadataPatch};
 pub use money::{CurrencyCode, Money};
@@ -33,7 +33,7 @@ pub use problem::{Code, FieldError, Language, Problem, Text, text};
 pub use quantity::Quantity;
 pub use scope::{Scope, ScopeSet};
 pub use seal::Sealer;
-pub use tx::{Committed, Tx};
+pub use tx::{Committed, Tx, in_powers_of_two};
 
 /// What a handler returns.
 pub type Result<T, E = Problem> = std::result::Result<T, E>;

@@ -19,10 +19,13 @@ use sea_orm::{
 use serde_json::{Map, Value};
 use uuid::Uuid;
 
-use crate::{Cx, Event, Id, Noun, Problem, Result, Row, problem};
+use crate::{Cx, Event, Id, Noun, Problem, Result, Row, bounded, problem};
 
 /// Rows in one statement: PostgreSQL binds up to 65,535 values, SQLite up to 32,766.
 const ROWS_PER_INSERT: usize = 500;
+
+/// Rows in one statement, where their number varies.
+const PIECE_MAX: usize = 128;
 
 /// An open write transaction. Cheap to clone: all clones are the same one.
 #[derive(Clone)]
@@ -359,15 +362,15 @@ impl Tx {
             return Err(Problem::internal("If-Match was given and never checked"));
         }
         let db = self.db();
-        for chunk in events.chunks(ROWS_PER_INSERT) {
+        for chunk in in_powers_of_two(&events) {
             let models = chunk.iter().cloned().map(IntoActiveModel::into_active_model);
             event::Entity::insert_many(models).exec_without_returning(db).await?;
         }
-        for chunk in audit.chunks(ROWS_PER_INSERT) {
+        for chunk in in_powers_of_two(&audit) {
             let models = chunk.iter().cloned().map(IntoActiveModel::into_active_model);
             audit_entry::Entity::insert_many(models).exec_without_returning(db).await?;
         }
-        for chunk in answers.chunks(ROWS_PER_INSERT) {
+        for chunk in in_powers_of_two(&answers) {
             let models = chunk.iter().cloned().map(IntoActiveModel::into_active_model);
             idempotency_record::Entity::insert_many(models).exec_without_returning(db).await?;
         }
@@ -375,7 +378,7 @@ impl Tx {
             self.publish(topic).await?;
         }
         let platform = self.platform.clone();
-        self.finish().await?.commit().await?;
+        bounded(self.finish().await?.commit()).await?;
         platform.db.count(1);
         signals.iter().for_each(|topic| platform.signals.raise(topic));
         Ok(Committed { events: events.len() })
@@ -384,7 +387,7 @@ impl Tx {
     /// Undoes everything.
     pub async fn rollback(self) -> Result<()> {
         let platform = self.platform.clone();
-        self.finish().await?.rollback().await?;
+        bounded(self.finish().await?.rollback()).await?;
         platform.db.count(1);
         Ok(())
     }
@@ -479,6 +482,18 @@ impl Tx {
             created_at: cx.now,
         });
     }
+}
+
+/// Cuts rows into pieces of 128, 64, … 1. Every number of rows is a statement of its own to the
+/// database, prepared and kept, and a kept statement over hundreds of rows takes a megabyte: so
+/// there are only eight sizes.
+pub fn in_powers_of_two<T>(mut rows: &[T]) -> impl Iterator<Item = &[T]> {
+    std::iter::from_fn(move || {
+        let size = rows.len().min(PIECE_MAX).checked_ilog2().map_or(0, |power| 1 << power);
+        let (piece, rest) = rows.split_at(size);
+        rows = rest;
+        (!piece.is_empty()).then_some(piece)
+    })
 }
 
 fn to_json(view: &impl serde::Serialize) -> Result<Value> {

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
+use std::time::Duration;
 
 use actix_web::web::{self, ServiceConfig};
 use actix_web::{HttpResponse, Responder};
@@ -10,6 +11,9 @@ use bodega_kernel::Platform;
 use metrics_exporter_prometheus::PrometheusHandle;
 use sea_orm::ConnectionTrait;
 use serde_json::json;
+
+/// Whoever asks whether this is ready does not wait long.
+const PATIENCE: Duration = Duration::from_secs(2);
 
 /// What the operator's port tells of.
 #[derive(Clone)]
@@ -42,17 +46,19 @@ async fn livez() -> impl Responder {
 
 /// Ready when the database answers; migrations ran before the port was opened.
 async fn readyz(health: web::Data<Health>) -> impl Responder {
-    let asked = health.platform.db.reader().execute_unprepared("SELECT 1").await;
-    match asked {
-        Ok(_) => HttpResponse::Ok().json(json!({"status": "ok", "checks": {"database": "ok"}})),
-        Err(error) => {
-            tracing::warn!(%error, "not ready: the database does not answer");
-            let checks = json!({"database": "unavailable"});
-            HttpResponse::ServiceUnavailable()
-                .insert_header(("Retry-After", "2"))
-                .json(json!({"status": "unavailable", "checks": checks}))
+    let asked = health.platform.db.reader().execute_unprepared("SELECT 1");
+    let fault = match tokio::time::timeout(PATIENCE, asked).await {
+        Ok(Ok(_)) => {
+            return HttpResponse::Ok().json(json!({"status": "ok", "checks": {"database": "ok"}}));
         }
-    }
+        Ok(Err(error)) => error.to_string(),
+        Err(_) => "it takes too long".to_owned(),
+    };
+    tracing::warn!(fault, "not ready: the database does not answer");
+    let checks = json!({"database": "unavailable"});
+    HttpResponse::ServiceUnavailable()
+        .insert_header(("Retry-After", "2"))
+        .json(json!({"status": "unavailable", "checks": checks}))
 }
 
 async fn metrics(health: web::Data<Health>) -> impl Responder {

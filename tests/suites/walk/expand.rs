@@ -1,9 +1,11 @@
 //! Expansion: what is embedded is what is there, and no row costs a statement of its own.
 
+use std::collections::BTreeSet;
+
 use bodega_tests::{Db, both};
 use serde_json::Value;
 
-use super::fixtures::{FIXTURES, wanted};
+use super::fixtures::{self, FIXTURES, Origin};
 use super::operations::Operation;
 use super::walker::{Walk, id_of};
 
@@ -18,6 +20,7 @@ const ROWS: usize = 20;
 async fn an_expansion_embeds_what_is_there(db: Db) {
     let walk = Walk::stocked(db, 2).await;
     deepen(&walk).await;
+    let (mut links, mut full) = (BTreeSet::new(), BTreeSet::new());
     for operation in expanding(&walk) {
         let id = &operation.id;
         let plain = read(&walk, operation, "").await;
@@ -27,14 +30,24 @@ async fn an_expansion_embeds_what_is_there(db: Db) {
             for (row, plain) in whole.iter().zip(&plain) {
                 embedded += check(&walk, id, row, plain, &path).await;
             }
-            assert!(embedded > 0, "{id}: {path} embeds nothing");
+            assert!(embedded > 0 || path.contains('.'), "{id}: {path} embeds nothing");
             assert_eq!(whole.len(), plain.len(), "{id}: {path}");
+            links.insert(tail(&path));
+            full.extend((embedded > 0).then(|| tail(&path)));
         }
         let all = operation.choices("expand");
         let some: Vec<_> = all.iter().take(20).map(String::as_str).collect();
         let together = read(&walk, operation, &format!("expand={}", some.join(","))).await;
         assert_eq!(together.len(), plain.len(), "{id}: all at once");
     }
+    // Not every path from every object, a leaf of a tree has nothing below; but each two links.
+    assert_eq!(full, links, "what embeds something, and what there is to embed");
+}
+
+/// The last two links of a path.
+fn tail(path: &str) -> String {
+    let links: Vec<&str> = path.rsplit('.').take(2).collect();
+    links.into_iter().rev().collect::<Vec<_>>().join(".")
 }
 
 async fn rows_cost_no_statements_of_their_own(db: Db) {
@@ -97,20 +110,35 @@ async fn what_cannot_be_embedded_is_refused(db: Db) {
     }
 }
 
-/// Makes, of each resource whose objects can be under one another, a line of four.
+/// Makes objects that point at others which have children.
 async fn deepen(walk: &Walk) {
     let live = walk.server.live_key.as_str();
-    for fixture in FIXTURES {
-        let Some(body) = fixture.create.map(|create| create()) else { continue };
-        let own = |(_, value): &(&String, &Value)| wanted(value) == Some(fixture.resource);
-        let members = body.as_object().expect("an object");
-        let Some((field, _)) = members.iter().find(own) else { continue };
-        let mut above = walk.object(live, fixture.resource).await;
-        for _ in 0..3 {
-            let mut body = fixture.create.expect("a body")();
-            body[field] = above.into();
-            above = walk.make(live, fixture.resource, body).await;
+    for fixture in FIXTURES.iter().filter(|fixture| fixture.origin == Origin::Made) {
+        let mut body = fixture.create.expect("a body")();
+        walk.settle(live, fixture.resource, &mut body).await;
+        for id in strings(&body) {
+            let Some(other) = walk.resource(&id).and_then(fixtures::of) else { continue };
+            // What is about to be made is a child itself.
+            if other.children.iter().all(|(child, _)| *child != fixture.resource) {
+                walk.add_children(live, other, &id).await;
+            }
+            if let Some(field) = other.own_field() {
+                let mut below = other.create.expect("a body")();
+                below[field] = id.into();
+                walk.make(live, other.resource, below).await;
+            }
         }
+        walk.make(live, fixture.resource, body).await;
+    }
+}
+
+/// All texts in a value.
+fn strings(value: &Value) -> Vec<String> {
+    match value {
+        Value::String(text) => vec![text.clone()],
+        Value::Array(items) => items.iter().flat_map(strings).collect(),
+        Value::Object(members) => members.values().flat_map(strings).collect(),
+        _ => Vec::new(),
     }
 }
 
@@ -157,8 +185,8 @@ async fn check(walk: &Walk, id: &str, row: &Value, plain: &Value, path: &str) ->
     let mut count = if rest.is_empty() { objects.len() } else { 0 };
     for object in objects {
         let object_id = id_of(object);
-        let (prefix, _) = object_id.rsplit_once('_').expect("an id");
-        let get = walk.operation(&format!("{}.get", walk.resource(prefix)));
+        let resource = walk.resource(&object_id).expect("an id of a resource");
+        let get = walk.operation(&format!("{resource}.get"));
         let call = walk.server.call("GET", &get.at(&object_id));
         let alone = walk.send(get, call).await.done();
         if rest.is_empty() {

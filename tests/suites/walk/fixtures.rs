@@ -242,6 +242,14 @@ impl Fixture {
         self.actions.iter().find(|action| action.verb == verb)
     }
 
+    /// The field of a body that points at another object of its kind.
+    pub fn own_field(&self) -> Option<String> {
+        let body = self.create?();
+        let mut members = body.as_object()?.iter();
+        let own = members.find(|(_, value)| wanted(value) == Some(self.resource));
+        own.map(|(field, _)| field.clone())
+    }
+
     /// Whether there is something to send for this verb.
     fn covers(&self, verb: &str) -> bool {
         match verb {

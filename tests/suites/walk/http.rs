@@ -80,8 +80,19 @@ async fn options_and_405_tell_the_methods(db: Db) {
 async fn what_is_nowhere_is_a_problem(db: Db) {
     let walk = Walk::start(db).await;
     for path in [
-        "/v1", "/v1/", "/v1/nope", "/v1/brands/", "/v1//brands", "/v1/brands/x/y", "/v1/brands/x/y/z",
-        "/v1/Brands", "/v2/brands", "/nope", "/v1/products/x/nope", "/v1/brands%2f", "/v1/%62rands/",
+        "/v1",
+        "/v1/",
+        "/v1/nope",
+        "/v1/brands/",
+        "/v1//brands",
+        "/v1/brands/x/y",
+        "/v1/brands/x/y/z",
+        "/v1/Brands",
+        "/v2/brands",
+        "/nope",
+        "/v1/products/x/nope",
+        "/v1/brands%2f",
+        "/v1/%62rands/",
     ] {
         for method in ["GET", "POST", "DELETE", "OPTIONS", "BREW"] {
             let answer = walk.server.call(method, path).send().await;
@@ -103,7 +114,9 @@ async fn origins_are_held_to_the_key(db: Db) {
         let id = &operation.id;
         let ready = walk.ready(operation).await;
         let rows = walk.rows().await;
-        for origin in ["https://evil.example", "http://shop.example", "https://shop.example:8443", "null"] {
+        for origin in
+            ["https://evil.example", "http://shop.example", "https://shop.example:8443", "null"]
+        {
             let call = walk.call_as(&key, &ready).header("Origin", origin);
             walk.send(operation, call).await.refused(403, "origin_not_allowed");
         }

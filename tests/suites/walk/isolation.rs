@@ -48,8 +48,9 @@ async fn what_is_of_another_organization_cannot_be_pointed_at(db: Db) {
     for operation in walk.commands() {
         for reference in operation.references() {
             let mut ready = walk.ready_as(&stranger, operation).await;
-            let resource = walk.resource(&reference.prefix);
-            let foreign = walk.object(&walk.server.live_key, &resource).await;
+            let random = nowhere(&reference.prefix);
+            let resource = walk.resource(&random).expect("a resource with this prefix");
+            let foreign = walk.object(&walk.server.live_key, resource).await;
             let field = reference.field.as_str();
             let (value, pointer) = match reference.many {
                 true => (json!([foreign]), format!("/{field}/0")),
@@ -64,7 +65,6 @@ async fn what_is_of_another_organization_cannot_be_pointed_at(db: Db) {
             assert_eq!(walk.rows().await, rows, "{id}: wrote something");
             let mut nothing = ready.clone();
             let body = nothing.body.as_mut().expect("a body");
-            let random = nowhere(&reference.prefix);
             body[field] = if reference.many { json!([random]) } else { json!(random) };
             let nothing = walk.send(operation, walk.call_as(&stranger, &nothing)).await;
             assert_eq!(anonymous(&seen), anonymous(&nothing), "{id}: {field} can be told apart");

@@ -4,6 +4,7 @@
 //! forgotten, and take what to send from the table in [`fixtures`]. Every answer that a walker gets
 //! is held against what the document says of the operation: see [`seen`].
 
+mod answers;
 mod authentication;
 mod batch;
 mod expand;

@@ -24,7 +24,8 @@ async fn every_problem_has_its_page(db: Db) {
         assert_eq!(english["status"], spanish["status"], "{code}");
         assert_ne!(english["title"], spanish["title"], "{code}");
         // Only statuses under which the operations document it.
-        let status = u16::try_from(english["status"].as_u64().expect("a status")).expect("a status");
+        let status =
+            u16::try_from(english["status"].as_u64().expect("a status")).expect("a status");
         for operation in walk.operations.iter().filter(|one| one.problems.contains(code)) {
             assert!(operation.statuses.contains(&status), "{}: {code} is a {status}", operation.id);
         }

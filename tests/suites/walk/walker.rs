@@ -143,7 +143,8 @@ impl Walk {
         id
     }
 
-    async fn add_children(&self, key: &str, fixture: &Fixture, id: &str) {
+    /// Puts objects under an object that go with it, and others under them.
+    pub async fn add_children(&self, key: &str, fixture: &Fixture, id: &str) {
         for (resource, field) in fixture.children {
             let child = fixtures::of(resource).expect("a child's fixture");
             let mut body = child.create.expect("a child's body")();
@@ -184,7 +185,7 @@ impl Walk {
     }
 
     /// Puts new objects where a body wants some. Of its own kind that is one under one more.
-    async fn settle(&self, key: &str, resource: &str, body: &mut Value) {
+    pub async fn settle(&self, key: &str, resource: &str, body: &mut Value) {
         let mut open: Vec<&mut Value> = vec![body];
         while let Some(value) = open.pop() {
             if let Some(other) = fixtures::wanted(value).map(str::to_owned) {
@@ -258,11 +259,12 @@ impl Walk {
         self.operation("api_key.create").options("scopes")
     }
 
-    /// The resource whose ids have this prefix.
-    pub fn resource(&self, prefix: &str) -> String {
+    /// The resource that an id is of, if it is an id.
+    pub fn resource(&self, id: &str) -> Option<&str> {
+        let (prefix, suffix) = id.rsplit_once('_')?;
         let mut of = self.operations.iter().filter(|one| one.verb == "get");
-        let found = of.find(|one| one.prefix() == prefix);
-        found.unwrap_or_else(|| panic!("{prefix}_ is of no resource")).resource.clone()
+        let found = of.find(|one| suffix.len() == 26 && one.prefix() == prefix)?;
+        Some(&found.resource)
     }
 
     /// A second organization, with objects of its own: its key.

@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
 use bodega_contract::{Authenticator, Caller, Plan, Principal};
-use bodega_kernel::{Platform, Problem, Result, ScopeSet, problem, tagged};
+use bodega_kernel::{Platform, Problem, Result, ScopeSet, bounded, problem, tagged};
 use chrono::{DateTime, Utc};
 use entity::Owned;
 use entity::identity::api_key;
@@ -38,8 +38,9 @@ struct Remembered {
 /// The keys that have called.
 pub struct Keyring {
     platform: Arc<Platform>,
-    known: Cache<[u8; 32], Known>,
-    /// Grows whenever keys change, so that a row read before is not remembered after.
+    /// With the epoch that it was read in: what was read before keys changed counts no more after.
+    known: Cache<[u8; 32], (u64, Known)>,
+    /// Grows whenever keys change.
     epoch: AtomicU64,
     /// Whether changes made by other nodes reach this one; while they do not, nothing is remembered.
     informed: AtomicBool,
@@ -78,23 +79,21 @@ impl Keyring {
 
     async fn look_up(&self, secret: &str) -> Result<Known> {
         let hash = secret::hash(secret);
+        let epoch = self.epoch.load(Ordering::Acquire);
         if self.informed.load(Ordering::Acquire)
-            && let Some(known) = self.known.get(&hash)
+            && let Some((read_in, known)) = self.known.get(&hash)
+            && read_in == epoch
         {
             return Ok(known);
         }
-        let epoch = self.epoch.load(Ordering::Acquire);
-        let row = api_key::Entity::of_every_organization()
+        let query = api_key::Entity::of_every_organization()
             .filter(api_key::Column::Hash.eq(hash.to_vec()))
-            .filter(api_key::Column::RevokedAt.is_null())
-            .one(self.platform.db.reader())
-            .await?;
+            .filter(api_key::Column::RevokedAt.is_null());
+        let row = bounded(query.one(self.platform.db.reader())).await?;
         // The index has found it already; the comparison that counts takes the same time always.
         let row = row.filter(|row| bool::from(row.hash.as_slice().ct_eq(&hash)));
         let known = row.map(|row| Arc::new(remembered(row)));
-        if epoch == self.epoch.load(Ordering::Acquire) {
-            self.known.insert(hash, known.clone());
-        }
+        self.known.insert(hash, (epoch, known.clone()));
         Ok(known)
     }
 }

@@ -9,7 +9,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use bodega_contract::{Entry, Recorder};
-use bodega_kernel::{Platform, micros};
+use bodega_kernel::{Platform, in_powers_of_two, micros};
 use chrono::{DateTime, TimeDelta, Utc};
 use entity::Owned;
 use entity::identity::{api_key, deprecated_use, request};
@@ -117,7 +117,7 @@ async fn write_batch(platform: &Platform, batch: Vec<Entry>) -> Result<(), DbErr
         note_deprecated(&mut deprecated, entry);
     }
     let transaction = platform.db.writer().begin().await?;
-    for chunk in batch.chunks(ROWS_PER_BATCH) {
+    for chunk in in_powers_of_two(&batch) {
         insert_requests(&transaction, chunk).await?;
     }
     for (key, at) in used {

@@ -1,8 +1,9 @@
 //! How many calls each key has made today: counted here, written every second, read back at a start.
 
 use std::sync::Arc;
+use std::time::Duration;
 
-use bodega_kernel::Platform;
+use bodega_kernel::{Platform, bounded};
 use chrono::{DateTime, NaiveDate, Utc};
 use dashmap::DashMap;
 use entity::platform::key_usage;
@@ -11,6 +12,9 @@ use sea_orm::{ColumnTrait, DbErr, EntityTrait, IntoActiveModel, QueryFilter, Tra
 use uuid::Uuid;
 
 use super::DAY_S;
+
+/// A database that says nothing is not waited for.
+const PATIENCE: Duration = Duration::from_secs(1);
 
 /// Today's counts.
 pub(crate) struct DailyCounts {
@@ -51,7 +55,8 @@ impl DailyCounts {
             None => {
                 // A database that does not answer must not stop the tills: the count starts at none,
                 // and what was stored is added when it is next written.
-                let stored = self.stored(key, day).await.unwrap_or(0);
+                let asked = tokio::time::timeout(PATIENCE, self.stored(key, day)).await;
+                let stored = asked.map_or(0, |answered| answered.unwrap_or(0));
                 let fresh = Count { day, stored, pending: 0 };
                 let mut slot = self.counts.entry(key).or_insert(fresh);
                 if slot.day != day {
@@ -77,11 +82,10 @@ impl DailyCounts {
 
     #[expect(clippy::disallowed_methods, reason = "the platform's own row")]
     async fn stored(&self, key: Uuid, day: NaiveDate) -> Result<u64, DbErr> {
-        let row = key_usage::Entity::find()
+        let query = key_usage::Entity::find()
             .filter(key_usage::Column::KeyId.eq(key))
-            .filter(key_usage::Column::Day.eq(day))
-            .one(self.platform.db.reader())
-            .await?;
+            .filter(key_usage::Column::Day.eq(day));
+        let row = bounded(query.one(self.platform.db.reader())).await?;
         Ok(row.map_or(0, |row| u64::try_from(row.calls).unwrap_or(0)))
     }
 
