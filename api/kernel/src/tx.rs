@@ -514,3 +514,6 @@ fn difference(before: &Value, after: &Value) -> (Value, Value) {
     }
     (Value::Object(was), Value::Object(is))
 }
+
+#[cfg(test)]
+mod tests;
