@@ -146,24 +146,23 @@ impl Corridor {
                 Ok(call) => self.walk_line(walk, call, tx).await,
                 Err(problem) => Err(problem),
             };
-            match result {
-                Ok(Answer { status, body, replayed }) => {
-                    results.push(BatchResult { status, replayed, body })
-                }
+            let result = match result {
                 // What may pass next time is the whole batch's problem: it is not kept with its key.
                 Err(problem) if tx.is_some() && is_passing(&problem) => return Err(problem),
-                Err(problem) if tx.is_some() => {
-                    committed = false;
-                    let aborted = Problem::new(&problem::BATCH_ABORTED);
-                    let blame = |(other, path): (usize, &String)| {
-                        let why = if other == index { &problem } else { &aborted };
-                        as_result(walk.cx, why, path)
-                    };
-                    results = paths.iter().enumerate().map(blame).collect();
-                    break;
-                }
-                Err(problem) => results.push(as_result(walk.cx, &problem, &paths[index])),
+                result => result,
+            };
+            // A refusal that is given again is one all the same.
+            let failed = result.as_ref().map_or(true, |answer| answer.status >= 400);
+            let result = as_result(walk.cx, result, &paths[index]);
+            if failed && tx.is_some() {
+                committed = false;
+                let aborted = || Err(Problem::new(&problem::BATCH_ABORTED));
+                let others = paths.iter().map(|path| as_result(walk.cx, aborted(), path));
+                results = others.collect();
+                results[index] = result;
+                break;
             }
+            results.push(result);
         }
         let body =
             serde_json::to_value(BatchResults { committed, results }).map_err(Problem::internal)?;
@@ -200,14 +199,16 @@ fn is_passing(problem: &Problem) -> bool {
     problem.code.status >= 500 || problem.retry_after_s.is_some()
 }
 
-fn as_result(cx: &Cx, problem: &Problem, path: &str) -> BatchResult {
-    let request_id = bodega_kernel::tagged("req", cx.origin.request_id);
-    if let Some(cause) = &problem.cause {
-        tracing::error!(request_id, path, code = problem.code.code, cause, "a line failed");
-    }
-    BatchResult {
-        status: problem.code.status,
-        replayed: false,
-        body: problem.to_json(cx.origin.language, path, &request_id),
+fn as_result(cx: &Cx, result: Result<Answer>, path: &str) -> BatchResult {
+    match result {
+        Ok(Answer { status, body, replayed }) => BatchResult { status, replayed, body },
+        Err(problem) => {
+            let request_id = bodega_kernel::tagged("req", cx.origin.request_id);
+            if let Some(cause) = &problem.cause {
+                tracing::error!(request_id, path, code = problem.code.code, cause, "a line failed");
+            }
+            let body = problem.to_json(cx.origin.language, path, &request_id);
+            BatchResult { status: problem.code.status, replayed: false, body }
+        }
     }
 }

@@ -436,10 +436,17 @@ impl Corridor {
         key: Option<&str>,
         fingerprint: &[u8],
     ) -> Result<Done> {
-        if let Some(key) = key
-            && let Some(answer) = idempotency::replay(tx, key, fingerprint, &walk.seal).await?
-        {
-            return Ok(Done { answer, stays: true });
+        if let Some(key) = key {
+            // A line before this one may have had the same key; the database does not know it yet.
+            let before = walk.kept().iter().find(|kept| kept.idempotency_key == key).cloned();
+            let record = match before {
+                Some(record) => Some(record),
+                None => idempotency::remembered(tx, key).await?,
+            };
+            if let Some(record) = record {
+                let answer = idempotency::replay(record, fingerprint, &walk.seal)?;
+                return Ok(Done { answer, stays: true });
+            }
         }
         let operation = call.operation;
         let (mut body, stays) = match &operation.handler {

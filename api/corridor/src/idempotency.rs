@@ -113,23 +113,20 @@ impl Seal {
     }
 }
 
-/// The answer given before, or none if this is the first time.
-pub(crate) async fn replay(
-    tx: &Tx,
-    key: &str,
-    fingerprint: &[u8],
-    seal: &Seal,
-) -> Result<Option<Answer>> {
-    let Some(record) = tx.remembered(key, tx.now - TimeDelta::hours(KEPT_HOURS)).await? else {
-        return Ok(None);
-    };
+/// What is kept under a key, if anything is.
+pub(crate) async fn remembered(tx: &Tx, key: &str) -> Result<Option<Record>> {
+    tx.remembered(key, tx.now - TimeDelta::hours(KEPT_HOURS)).await
+}
+
+/// The answer that was given before, if it was given to the same request.
+pub(crate) fn replay(record: Record, fingerprint: &[u8], seal: &Seal) -> Result<Answer> {
     let same = record.fingerprint == fingerprint;
     let sealed = record.body.get(SEALED).is_some();
     let body = if sealed { seal.open(&record) } else { Some(record.body) };
     match body.filter(|_| same) {
         Some(body) => {
             let status = u16::try_from(record.status).unwrap_or(500);
-            Ok(Some(Answer { status, body, replayed: true }))
+            Ok(Answer { status, body, replayed: true })
         }
         None => {
             let detail = text("came before with another request", "ya llegó con otra solicitud");

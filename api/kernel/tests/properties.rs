@@ -141,7 +141,8 @@ proptest! {
         // One bit of the token, of the context, or of the secret.
         let flipped = |bytes: &[u8]| {
             let mut bytes = bytes.to_vec();
-            bytes[place.index(bytes.len())] ^= 1_u8 << bit;
+            let place = place.index(bytes.len());
+            bytes[place] ^= 1_u8 << bit;
             bytes
         };
         if let Ok(altered) = String::from_utf8(flipped(token.as_bytes())) {

@@ -1,6 +1,8 @@
 //! Every answer has the shape that the document gives it, and the headers.
 
+use std::cell::RefCell;
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use bodega_tests::{Answer, Db, both};
 use jsonschema::Validator;
@@ -105,17 +107,23 @@ async fn events_hold_objects_as_documented(db: Db) {
 
 /// What the document says of answers, ready to be held against them.
 struct Shapes {
-    bodies: BTreeMap<(String, u16), Validator>,
-    headers: BTreeMap<(String, u16), Vec<(String, Validator)>>,
+    bodies: BTreeMap<(String, u16), Arc<Validator>>,
+    headers: BTreeMap<(String, u16), Vec<(String, Arc<Validator>)>>,
 }
 
 impl Shapes {
     async fn of(walk: &Walk) -> Self {
         let document = walk.server.openapi().await;
+        // Hundreds of answers share few schemas, and a validator takes long to make.
+        let known = RefCell::new(BTreeMap::<String, Arc<Validator>>::new());
         let compiled = |schema: &Value| {
-            let root = json!({"allOf": [schema], "components": document["components"]});
-            let options = jsonschema::options().with_draft(jsonschema::Draft::Draft202012);
-            options.should_validate_formats(true).build(&root).expect("a schema")
+            let make = || {
+                let root = json!({"allOf": [schema], "components": document["components"]});
+                let options = jsonschema::options().with_draft(jsonschema::Draft::Draft202012);
+                let built = options.should_validate_formats(true).build(&root);
+                Arc::new(built.expect("a schema"))
+            };
+            known.borrow_mut().entry(schema.to_string()).or_insert_with(make).clone()
         };
         let resolve = |value: &Value| match value["$ref"].as_str() {
             Some(at) => document.pointer(at.trim_start_matches('#')).expect("a target").clone(),

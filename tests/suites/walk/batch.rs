@@ -14,6 +14,8 @@ both!(
     an_atomic_batch_that_succeeds_leaves_everything,
     a_batch_again_does_nothing_twice,
     a_line_has_its_own_key_and_guard,
+    a_key_twice_in_a_batch_is_done_once,
+    a_refusal_given_again_fails_an_atomic_batch,
     a_thousand_lines_fit,
     what_is_no_batch_is_refused,
 );
@@ -192,6 +194,49 @@ async fn a_line_has_its_own_key_and_guard(db: Db) {
             }
         }
     }
+}
+
+async fn a_key_twice_in_a_batch_is_done_once(db: Db) {
+    let walk = Walk::start(db).await;
+    for atomic in [false, true] {
+        for operation in walk.commands().filter(|one| one.id != "batch.run") {
+            let id = &operation.id;
+            let mut keyed = line(&walk.ready(operation).await);
+            let key = fresh("line");
+            keyed["idempotency_key"] = key.as_str().into();
+            let before = walk.rows().await;
+            let (committed, results) = run(&walk, atomic, &[keyed.clone(), keyed.clone()]).await;
+            assert!(committed, "{id}: atomic: {atomic}: {results:?}");
+            assert_eq!(results[1]["body"], results[0]["body"], "{id}: atomic: {atomic}");
+            assert_eq!(results[1]["replayed"], true, "{id}: atomic: {atomic}: {results:?}");
+            let after = walk.rows().await;
+            let records = after["idempotency_record"] - before["idempotency_record"];
+            assert_eq!(records, 1, "{id}: atomic: {atomic}: remembered twice");
+
+            // With another request the key is refused, and so is all of an atomic batch.
+            let other = json!({"method": "POST", "path": "/v1/brands", "body": {"name": "Other"},
+                "idempotency_key": key});
+            let (committed, results) = run(&walk, atomic, std::slice::from_ref(&other)).await;
+            assert_eq!(committed, !atomic, "{id}: {results:?}");
+            assert_eq!(results[0]["body"]["code"], "idempotency_key_reused", "{id}: {results:?}");
+            assert_eq!(walk.rows().await, after, "{id}: atomic: {atomic}: wrote something");
+        }
+    }
+}
+
+async fn a_refusal_given_again_fails_an_atomic_batch(db: Db) {
+    let walk = Walk::start(db).await;
+    let path = format!("/v1/brands/{}", nowhere("brand"));
+    let refused = json!({"method": "DELETE", "path": path, "idempotency_key": fresh("line")});
+    let (_, results) = run(&walk, false, std::slice::from_ref(&refused)).await;
+    assert_eq!((&results[0]["status"], &results[0]["replayed"]), (&json!(404), &json!(false)));
+    let rows = walk.rows().await;
+    let fine = json!({"method": "POST", "path": "/v1/brands", "body": {"name": "Fine"}});
+    let (committed, results) = run(&walk, true, &[fine, refused]).await;
+    assert!(!committed, "{results:?}");
+    assert_eq!(results[0]["body"]["code"], "batch_aborted", "{results:?}");
+    assert_eq!((&results[1]["status"], &results[1]["replayed"]), (&json!(404), &json!(true)));
+    assert_eq!(walk.rows().await, rows, "left something");
 }
 
 async fn a_thousand_lines_fit(db: Db) {
