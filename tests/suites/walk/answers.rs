@@ -108,10 +108,13 @@ async fn events_hold_objects_as_documented(db: Db) {
     assert!(silent.is_empty(), "events that never came: {silent:?}");
 }
 
+/// Headers by name, and what their values have to be.
+type Headers = Vec<(String, Arc<Validator>)>;
+
 /// What the document says of answers, ready to be held against them.
 struct Shapes {
     bodies: BTreeMap<(String, u16), Arc<Validator>>,
-    headers: BTreeMap<(String, u16), Vec<(String, Arc<Validator>)>>,
+    headers: BTreeMap<(String, u16), Headers>,
 }
 
 impl Shapes {
