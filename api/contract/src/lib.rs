@@ -5,7 +5,7 @@
 //! corridor, a crate of its own and the only one to run a [`Handler`].
 //!
 //! Read on with [`Operation`] (what a door sees), the ports [`Authenticator`], [`Limiter`] and
-//! [`Recorder`], and [`VersionChange`] (how an old answer is made of a new one).
+//! [`Recorder`].
 
 mod list;
 mod operation;
@@ -13,7 +13,6 @@ mod ports;
 mod registry;
 mod resource;
 mod schema;
-mod version;
 
 pub use list::{FilterKind, FilterRule, ListRules, WrongValue, id_prefix, read_id};
 pub use operation::{Deprecation, Handler, Input, Kind, Method, Operation, Output, Reply};
@@ -23,4 +22,3 @@ pub use ports::{
 pub use registry::{Registry, Route};
 pub use resource::{Declared, Deleted, Link, Load, Resource};
 pub use schema::{Compiled, Schema, Schemas};
-pub use version::{VersionChange, Versions};

@@ -1,6 +1,6 @@
 //! What a list can be filtered and sorted by, and how a filter's value is read.
 
-use bodega_kernel::{FilterValue, Op};
+use bodega_kernel::{FilterValue, Op, json::WHOLE_MAX};
 use chrono::{DateTime, Utc};
 use serde_json::Value;
 use uuid::Uuid;
@@ -119,7 +119,11 @@ impl FilterKind {
             Self::Time => DateTime::parse_from_rfc3339(raw)
                 .ok()
                 .map(|time| FilterValue::Time(bodega_kernel::micros(time.with_timezone(&Utc)))),
-            Self::Int => raw.parse().ok().map(FilterValue::Int),
+            Self::Int => raw
+                .parse()
+                .ok()
+                .filter(|n: &i64| (-WHOLE_MAX..=WHOLE_MAX).contains(n))
+                .map(FilterValue::Int),
             Self::Bool => raw.parse().ok().map(FilterValue::Bool),
         }
         .ok_or(WrongValue::Value)

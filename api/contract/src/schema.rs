@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::OnceLock;
 
+use bodega_kernel::json::WHOLE_MAX;
 use jsonschema::Validator;
 use serde_json::{Value, json};
 use utoipa::ToSchema;
@@ -11,9 +12,6 @@ use crate::list::is_type;
 
 /// PostgreSQL cannot keep a NUL, so no text has one.
 const NO_NUL: &str = r"^[^\x00]*$";
-
-/// The largest whole number that every JSON reader keeps whole.
-const WHOLE_MAX: i64 = 9_007_199_254_740_991;
 
 /// Schemas by name; then the names that two different types have, and the names of those that go out.
 #[derive(Clone, Debug, Default)]

@@ -7,10 +7,11 @@ use std::time::{Duration, Instant};
 
 use bodega_contract::{
     Authenticator, Caller, Deprecation, Entry, Handler, Input, Kind, LimitState, Limiter,
-    Operation, Principal, Recorder, Registry, Reply, Versions, read_id,
+    Operation, Principal, Recorder, Registry, Reply, read_id,
 };
 use bodega_kernel::{
-    Actor, Cx, FieldError, Origin, Platform, Problem, Result, Tx, json, problem, tagged, text,
+    Actor, Cx, FieldError, Origin, Platform, Problem, Result, Tx, Versions, json, problem, tagged,
+    text,
 };
 use entity::platform::idempotency_record::Model as Record;
 use futures::FutureExt;

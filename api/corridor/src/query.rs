@@ -11,6 +11,7 @@ pub const PARAMETERS_MAX: usize = 50;
 const LIMIT_DEFAULT: u64 = 20;
 const LIMIT_MAX: u64 = 100;
 const IN_MAX: usize = 100;
+const IN_CHARS_MAX: usize = 300;
 const VALUE_CHARS_MAX: usize = 1_000;
 const EXPAND_LEVELS_MAX: usize = 3;
 const EXPAND_PATHS_MAX: usize = 20;
@@ -194,6 +195,13 @@ impl Reader<'_> {
         let kind = if op == Op::IsNull { FilterKind::Bool } else { rule.kind };
         let mut values = Vec::with_capacity(raw.len());
         for raw in raw {
+            if op == Op::In && raw.chars().count() > IN_CHARS_MAX {
+                let (en, es) = (
+                    "takes values of up to 300 characters",
+                    "acepta valores de hasta 300 caracteres",
+                );
+                return self.wrong(name, "too_long", en, es);
+            }
             match kind.read(raw) {
                 Ok(value) => values.push(value),
                 Err(wrong) => {
@@ -219,6 +227,9 @@ impl Reader<'_> {
     fn fields(&mut self, value: &str) {
         let schema = self.operation.output.schema();
         let known = self.registry.schemas().fields(schema);
+        if value.split(',').count() > known.len() {
+            return self.wrong("fields", "too_many", "names too many", "nombra demasiados");
+        }
         let mut fields = Vec::new();
         for field in value.split(',') {
             if known.contains(&field) {

@@ -5,6 +5,9 @@
 
 use std::fmt;
 
+/// The largest whole number that every JSON reader keeps whole.
+pub const WHOLE_MAX: i64 = 9_007_199_254_740_991;
+
 use serde::de::{self, DeserializeSeed, Deserializer, MapAccess, SeqAccess, Visitor};
 use serde_json::{Map, Number, Value};
 

@@ -18,6 +18,7 @@ mod quantity;
 mod scope;
 mod seal;
 mod tx;
+mod version;
 
 pub use chrono::NaiveDate as Date;
 pub use clock::{Clock, SystemClock, TurnedClock, micros};
@@ -34,6 +35,7 @@ pub use quantity::Quantity;
 pub use scope::{Scope, ScopeSet};
 pub use seal::Sealer;
 pub use tx::{Committed, Tx, in_powers_of_two};
+pub use version::{VersionChange, Versions};
 
 /// What a handler returns.
 pub type Result<T, E = Problem> = std::result::Result<T, E>;

@@ -2,10 +2,10 @@
 
 use std::sync::Arc;
 
-use bodega_contract::{Limiter, Registry, Versions};
+use bodega_contract::{Limiter, Registry};
 use bodega_corridor::Corridor;
 use bodega_identity::{Keyring, LogRecorder, Writing};
-use bodega_kernel::{Database, Platform, Sealer, Signals, SystemClock};
+use bodega_kernel::{Database, Platform, Sealer, Signals, SystemClock, Versions};
 use entity::platform::setting;
 use sea_orm::{ColumnTrait, EntityTrait, IntoActiveModel, QueryFilter};
 

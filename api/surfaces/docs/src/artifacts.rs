@@ -1,7 +1,7 @@
 //! What is committed to `openapi/`, so that a change of the contract shows in a review.
 
-use bodega_contract::{Registry, Versions};
-use bodega_kernel::{Code, Language, Text, problem};
+use bodega_contract::Registry;
+use bodega_kernel::{Code, Language, Text, Versions, problem};
 use serde_json::{Value, json};
 
 /// The files of `openapi/` that this door makes, by their name there.

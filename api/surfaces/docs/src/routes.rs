@@ -9,8 +9,8 @@ use actix_web::{
     FromRequest, Handler, HttpRequest, HttpResponse, HttpResponseBuilder, Resource, Responder,
     guard,
 };
-use bodega_contract::{Registry, Versions};
-use bodega_kernel::{Code, Language, Problem, problem};
+use bodega_contract::Registry;
+use bodega_kernel::{Code, Language, Problem, Versions, problem};
 use serde_json::json;
 
 use crate::pages;

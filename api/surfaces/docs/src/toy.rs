@@ -1,9 +1,9 @@
 //! A small registry for the tests: two resources over real tables, and batches.
 
-use bodega_contract::{Declared, Deleted, Deprecation, Registry, Resource, Versions};
+use bodega_contract::{Declared, Deleted, Deprecation, Registry, Resource};
 use bodega_kernel::{
     Cx, Event, ExternalId, Id, ListQuery, Metadata, MetadataPatch, Noun, Page, Patch, Problem,
-    Result, Tx, problem,
+    Result, Tx, Versions, problem,
 };
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};

@@ -1,7 +1,7 @@
 //! The headers of answers, described once and referred to.
 
-use bodega_contract::{Kind, Method, Operation, Output, Versions};
-use bodega_kernel::Language;
+use bodega_contract::{Kind, Method, Operation, Output};
+use bodega_kernel::{Language, Versions};
 use utoipa::openapi::schema::Schema;
 use utoipa::openapi::{Header, HeaderBuilder, Ref, RefOr, ResponseBuilder};
 

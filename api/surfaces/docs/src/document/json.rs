@@ -1,9 +1,7 @@
 //! Small schemas as JSON, for the types that only the document knows.
 
+use bodega_kernel::json::WHOLE_MAX;
 use serde_json::{Value, json};
-
-/// The largest whole number that every JSON reader keeps whole.
-pub(super) const WHOLE_MAX: i64 = 9_007_199_254_740_991;
 
 /// That type.
 pub(super) fn reference(name: &str) -> Value {

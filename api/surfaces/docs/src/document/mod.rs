@@ -18,8 +18,8 @@ mod webhooks;
 
 use std::collections::BTreeMap;
 
-use bodega_contract::{Method, Operation, Registry, Versions};
-use bodega_kernel::Code;
+use bodega_contract::{Method, Operation, Registry};
+use bodega_kernel::{Code, Versions};
 use serde_json::Value;
 use utoipa::openapi::extensions::Extensions;
 use utoipa::openapi::path::Parameter;

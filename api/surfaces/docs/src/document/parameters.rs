@@ -2,7 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use bodega_contract::{FilterRule, Kind, ListRules, Method, Operation, Registry, Versions};
+use bodega_contract::{FilterRule, Kind, ListRules, Method, Operation, Registry};
+use bodega_kernel::Versions;
 use serde_json::Value;
 use utoipa::openapi::path::{
     OperationBuilder, Parameter, ParameterBuilder, ParameterIn, ParameterStyle,

@@ -1,6 +1,7 @@
 //! Small schemas, each with its bounds.
 
 use bodega_contract::FilterKind;
+use bodega_kernel::json::WHOLE_MAX;
 use utoipa::openapi::schema::{ObjectBuilder, Schema};
 use utoipa::openapi::{ArrayBuilder, KnownFormat, RefOr, SchemaFormat, Type};
 
@@ -9,9 +10,6 @@ pub(super) const ANY_TEXT: &str = r"^[^\x00]*$";
 
 /// Any text that can stand in a list parted by commas.
 const ANY_PART: &str = r"^[^\x00,]*$";
-
-/// The largest whole number that every JSON reader keeps whole.
-const WHOLE_MAX: i64 = 9_007_199_254_740_991;
 
 /// How long a filter's text may be, and each of several: all of them have to fit into one path.
 const FILTER_CHARS_MAX: usize = 1_000;

@@ -1,7 +1,6 @@
 //! The schema of a problem, and what one looks like.
 
-use bodega_contract::Versions;
-use bodega_kernel::{Code, FieldError, Language, Problem, text as said};
+use bodega_kernel::{Code, FieldError, Language, Problem, Versions, text as said};
 use serde_json::{Value, json};
 
 use super::json::{id, reference, several, text, whole, word};

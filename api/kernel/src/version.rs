@@ -1,8 +1,9 @@
 //! Versions inside `/v1` are dates. What breaks is one [`VersionChange`] value, kept apart from the
 //! code that does the work: it turns an old request into a new one and a new answer into the old.
 
-use bodega_kernel::{FieldError, Problem, Result, problem, text};
 use serde_json::Value;
+
+use crate::{FieldError, Problem, Result, problem, text};
 
 /// One incompatible change.
 #[derive(Clone, Debug)]

@@ -1,6 +1,6 @@
 //! The chain of versions, on changes made up for the test.
 
-use bodega_contract::{VersionChange, Versions};
+use bodega_kernel::{VersionChange, Versions};
 use serde_json::json;
 
 fn versions() -> Versions {
