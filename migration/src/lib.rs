@@ -6,6 +6,8 @@ mod m20261120_000002_identity;
 mod m20261120_000003_events;
 mod m20261120_000004_catalog;
 mod m20261120_000005_collections;
+mod m20261120_000006_jobs;
+mod m20261120_000007_webhooks;
 
 pub use sea_orm_migration::MigratorTrait;
 use sea_orm_migration::prelude::*;
@@ -21,6 +23,8 @@ impl MigratorTrait for Migrator {
             Box::new(Whole(m20261120_000003_events::Migration)),
             Box::new(Whole(m20261120_000004_catalog::Migration)),
             Box::new(Whole(m20261120_000005_collections::Migration)),
+            Box::new(Whole(m20261120_000006_jobs::Migration)),
+            Box::new(Whole(m20261120_000007_webhooks::Migration)),
         ]
     }
 }

@@ -123,7 +123,6 @@ impl Walk<'_> {
 pub struct Corridor {
     registry: &'static Registry,
     platform: Arc<Platform>,
-    versions: Versions,
     authenticator: Arc<dyn Authenticator>,
     limiter: Arc<dyn Limiter>,
     recorder: Arc<dyn Recorder>,
@@ -135,13 +134,12 @@ impl Corridor {
     pub fn new(
         registry: &'static Registry,
         platform: Arc<Platform>,
-        versions: Versions,
         authenticator: Arc<dyn Authenticator>,
         limiter: Arc<dyn Limiter>,
         recorder: Arc<dyn Recorder>,
     ) -> Self {
         let in_progress = InProgress::default();
-        Self { registry, platform, versions, authenticator, limiter, recorder, in_progress }
+        Self { registry, platform, authenticator, limiter, recorder, in_progress }
     }
 
     /// The list of operations.
@@ -151,7 +149,7 @@ impl Corridor {
 
     /// The versions there are.
     pub fn versions(&self) -> &Versions {
-        &self.versions
+        &self.platform.versions
     }
 
     /// What lives as long as the process.
@@ -167,7 +165,7 @@ impl Corridor {
             result: Err(Problem::new(&problem::UNAUTHENTICATED)),
             principal: None,
             limits: None,
-            version: self.versions.latest(),
+            version: self.platform.versions.latest(),
             deprecated: Vec::new(),
         };
         let authenticated = self.authenticator.authenticate(caller);
@@ -244,7 +242,7 @@ impl Corridor {
             organization,
             Actor { kind: "system", id: None },
             Arc::new(bodega_kernel::ScopeSet::all()),
-            Origin::system(operation, self.versions.latest()),
+            Origin::system(operation, self.platform.versions.latest()),
         );
         let tx = Tx::open(&cx).await?;
         let done = run(&tx).await?;
@@ -253,7 +251,7 @@ impl Corridor {
     }
 
     fn version_for(&self, caller: &Caller, principal: &Principal) -> Result<&'static str> {
-        self.versions.choose(caller.version.as_deref(), &principal.api_version)
+        self.platform.versions.choose(caller.version.as_deref(), &principal.api_version)
     }
 
     /// Neither a panic nor a wait without end leaves the corridor.
@@ -322,7 +320,7 @@ impl Corridor {
             let input = Input { id: call.id, list: shape.list, ..Input::default() };
             let reply = run(cx.clone(), input).await?;
             let mut body = self.shaped(cx, operation, reply, shape.expand, shape.fields).await?;
-            self.versions.downgrade(walk.version, operation.id, &mut body);
+            self.platform.versions.downgrade(walk.version, operation.id, &mut body);
             Ok(Answer { status: operation.status, body, replayed: false })
         }
         .boxed()
@@ -345,7 +343,7 @@ impl Corridor {
                     let detail = text("has a NUL character", "tiene un carácter NUL");
                     return Err(Problem::invalid(FieldError::body(place, "invalid", detail)));
                 }
-                self.versions.upgrade(walk.version, operation.id, body);
+                self.platform.versions.upgrade(walk.version, operation.id, body);
                 validate::check(schema, self.registry.schemas(), body)?;
             }
             (Some(_), None) => {
@@ -471,7 +469,7 @@ impl Corridor {
         {
             return Err(Problem::internal(format!("{} does not declare {name}", operation.id)));
         }
-        self.versions.downgrade(walk.version, operation.id, &mut body);
+        self.platform.versions.downgrade(walk.version, operation.id, &mut body);
         let answer = Answer { status: operation.status, body, replayed: false };
         Ok(Done { answer, stays })
     }

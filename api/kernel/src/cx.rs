@@ -1,8 +1,9 @@
 //! What a query gets: whose data, on whose behalf, when, and a connection to read from.
 
+use std::any::{Any, TypeId};
 use std::collections::HashMap;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Arc, PoisonError, RwLock};
 
 use chrono::{DateTime, Utc};
 use entity::Owned;
@@ -13,8 +14,8 @@ use sea_orm::{
 use uuid::Uuid;
 
 use crate::{
-    Clock, Database, Id, Language, Noun, Problem, Result, Row, ScopeSet, Sealer, Signals, bounded,
-    problem,
+    Clock, Database, Id, Language, Noun, Problem, Result, Row, ScopeSet, Sealer, Signals, Vault,
+    Versions, bounded, problem,
 };
 
 /// How many objects one expansion may bring.
@@ -28,8 +29,60 @@ pub struct Platform {
     pub clock: Arc<dyn Clock>,
     /// For cursors.
     pub sealer: Sealer,
+    /// For the secrets of others.
+    pub vault: Vault,
     /// Changes that caches must hear of.
     pub signals: Signals,
+    /// The versions of the API.
+    pub versions: Versions,
+    /// What some domains need from the outside, by type.
+    pub ports: Ports,
+}
+
+impl Platform {
+    /// A platform over a database, without ports.
+    pub fn new(db: Database, clock: Arc<dyn Clock>, versions: Versions, keys: Keys<'_>) -> Self {
+        Self {
+            db,
+            clock,
+            sealer: Sealer::new(keys.sealing),
+            vault: Vault::new(keys.encryption),
+            signals: Signals::default(),
+            versions,
+            ports: Ports::default(),
+        }
+    }
+}
+
+/// The platform's own secrets.
+#[derive(Clone, Copy)]
+pub struct Keys<'a> {
+    /// Seals what callers hold: cursors.
+    pub sealing: &'a [u8],
+    /// Encrypts what is kept of other people's secrets.
+    pub encryption: &'a [u8],
+}
+
+/// What a domain needs from the outside: the network, the list of events. Given once at the start,
+/// by type, so that a test can give another.
+#[derive(Default)]
+pub struct Ports(RwLock<HashMap<TypeId, Arc<dyn Any + Send + Sync>>>);
+
+impl Ports {
+    /// Gives a port.
+    pub fn give<T: Send + Sync + 'static>(&self, port: T) {
+        let mut ports = self.0.write().unwrap_or_else(PoisonError::into_inner);
+        ports.insert(TypeId::of::<T>(), Arc::new(port));
+    }
+
+    /// The port of this type.
+    pub fn get<T: Send + Sync + 'static>(&self) -> Result<Arc<T>> {
+        let ports = self.0.read().unwrap_or_else(PoisonError::into_inner);
+        let port = ports.get(&TypeId::of::<T>()).cloned();
+        port.and_then(|port| port.downcast().ok()).ok_or_else(|| {
+            Problem::internal(format!("nobody gave a {}", std::any::type_name::<T>()))
+        })
+    }
 }
 
 /// Who acts.

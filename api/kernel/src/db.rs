@@ -80,7 +80,8 @@ impl Database {
 
     /// Opens a write transaction; on SQLite it has the write lock from its first statement, so it
     /// can never fail half way because a reader became a writer.
-    pub(crate) async fn begin(&self) -> Result<DatabaseTransaction, DbErr> {
+    /// Opened by [`Tx::open`](crate::Tx::open) for operations, and by the workers for what is none.
+    pub async fn begin(&self) -> Result<DatabaseTransaction, DbErr> {
         self.count(1);
         bounded(self.writer.begin_with_options(TransactionOptions {
             sqlite_transaction_mode: Some(SqliteTransactionMode::Immediate),

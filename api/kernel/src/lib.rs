@@ -7,6 +7,7 @@ mod clock;
 mod cx;
 mod db;
 mod id;
+mod job;
 pub mod json;
 mod metadata;
 mod money;
@@ -18,13 +19,15 @@ mod quantity;
 mod scope;
 mod seal;
 mod tx;
+mod vault;
 mod version;
 
 pub use chrono::NaiveDate as Date;
 pub use clock::{Clock, SystemClock, TurnedClock, micros};
-pub use cx::{Actor, Cx, Origin, Platform, Source};
+pub use cx::{Actor, Cx, Keys, Origin, Platform, Ports, Source};
 pub use db::{Database, Signals, bounded};
 pub use id::{Id, tagged};
+pub use job::Job;
 pub use metadata::{ExternalId, Metadata, MetadataPatch};
 pub use money::{CurrencyCode, Money};
 pub use noun::{Event, Noun, Row, State};
@@ -34,7 +37,8 @@ pub use problem::{Code, FieldError, Language, Problem, Text, text};
 pub use quantity::Quantity;
 pub use scope::{Scope, ScopeSet};
 pub use seal::Sealer;
-pub use tx::{Committed, Tx, in_powers_of_two};
+pub use tx::{COMMITTED, Committed, Tx, in_powers_of_two};
+pub use vault::Vault;
 pub use version::{VersionChange, Versions};
 
 /// What a handler returns.

@@ -19,10 +19,13 @@ use sea_orm::{
 use serde_json::{Map, Value};
 use uuid::Uuid;
 
-use crate::{Cx, Event, Id, Noun, Problem, Result, Row, bounded, problem};
+use crate::{Cx, Event, Id, Job, Noun, Problem, Result, Row, bounded, problem};
 
 /// Rows in one statement: PostgreSQL binds up to 65,535 values, SQLite up to 32,766.
 const ROWS_PER_INSERT: usize = 500;
+
+/// Raised in this process when events or jobs were committed: the workers look at once.
+pub const COMMITTED: &str = "committed";
 
 /// Rows in one statement, where their number varies.
 const PIECE_MAX: usize = 128;
@@ -40,6 +43,7 @@ pub struct Tx {
 struct Journal {
     events: Vec<event::Model>,
     audit: Vec<audit_entry::Model>,
+    jobs: Vec<Job>,
     signals: Vec<&'static str>,
     guard: Option<Guard>,
 }
@@ -298,6 +302,11 @@ impl Tx {
         }
     }
 
+    /// Something to be done beside the call, once this is committed.
+    pub fn enqueue(&self, job: Job) {
+        self.journal().jobs.push(job);
+    }
+
     /// Whether this is one of the lines of an atomic batch.
     pub fn is_shared(&self) -> bool {
         self.shared
@@ -357,7 +366,7 @@ impl Tx {
     /// Writes the journal and the answers that are to be remembered; then commits.
     #[expect(clippy::disallowed_methods, reason = "the journal's own rows")]
     pub async fn commit(self, answers: Vec<idempotency_record::Model>) -> Result<Committed> {
-        let Journal { events, audit, signals, guard } = std::mem::take(&mut *self.journal());
+        let Journal { events, audit, jobs, signals, guard } = std::mem::take(&mut *self.journal());
         if guard.is_some_and(|guard| !guard.checked) {
             return Err(Problem::internal("If-Match was given and never checked"));
         }
@@ -374,6 +383,7 @@ impl Tx {
             let models = chunk.iter().cloned().map(IntoActiveModel::into_active_model);
             idempotency_record::Entity::insert_many(models).exec_without_returning(db).await?;
         }
+        Job::push(db, &jobs, self.now).await?;
         for topic in &signals {
             self.publish(topic).await?;
         }
@@ -381,6 +391,9 @@ impl Tx {
         bounded(self.finish().await?.commit()).await?;
         platform.db.count(1);
         signals.iter().for_each(|topic| platform.signals.raise(topic));
+        if !events.is_empty() || !jobs.is_empty() {
+            platform.signals.raise(COMMITTED);
+        }
         Ok(Committed { events: events.len() })
     }
 

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use bodega_contract::{Limiter, Registry};
 use bodega_corridor::Corridor;
 use bodega_identity::{Keyring, LogRecorder, Writing};
-use bodega_kernel::{Database, Platform, Sealer, Signals, SystemClock, Versions};
+use bodega_kernel::{Database, Keys, Platform, SystemClock, Versions};
 use entity::platform::setting;
 use sea_orm::{ColumnTrait, EntityTrait, IntoActiveModel, QueryFilter};
 
@@ -51,9 +51,11 @@ pub(crate) async fn platform(config: &Config, migrating: bool) -> Result<Arc<Pla
     let db = Database::open(&url, config.database_connections)
         .await
         .map_err(|error| format!("cannot open the database: {error}"))?;
-    let sealer = Sealer::new(sealing_key(&db).await?.as_bytes());
-    let clock = Arc::new(SystemClock);
-    Ok(Arc::new(Platform { db, clock, sealer, signals: Signals::default() }))
+    let sealing = sealing_key(&db).await?;
+    // Without a key of the operator's, whoever has the whole database has these secrets too.
+    let encryption = config.encryption_key.as_deref().unwrap_or(&sealing);
+    let keys = Keys { sealing: sealing.as_bytes(), encryption: encryption.as_bytes() };
+    Ok(Arc::new(Platform::new(db, Arc::new(SystemClock), versions(), keys)))
 }
 
 /// Builds everything over a platform.
@@ -69,14 +71,8 @@ pub(crate) async fn build(config: &Config, platform: Arc<Platform>) -> Result<Ap
     let keyring = Keyring::new(platform.clone());
     let (recorder, writing) = LogRecorder::start(platform.clone());
     let figures = recorder.figures();
-    let corridor = Arc::new(Corridor::new(
-        registry,
-        platform,
-        versions(),
-        keyring.clone(),
-        limiter,
-        Arc::new(recorder),
-    ));
+    let corridor =
+        Arc::new(Corridor::new(registry, platform, keyring.clone(), limiter, Arc::new(recorder)));
     Ok(App { corridor, keyring, counts, memory, figures, recorder: writing })
 }
 

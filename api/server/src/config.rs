@@ -19,6 +19,9 @@ pub(crate) struct Config {
     pub(crate) data_dir: PathBuf,
     /// `sqlite://…` or `postgres://…`; a file in the data folder where it is not set.
     pub(crate) database_url: Option<String>,
+    /// What the secrets of webhooks are encrypted with at rest: 32 characters or more, the same on
+    /// every node. Where it is not set, a key from the database itself serves.
+    pub(crate) encryption_key: Option<String>,
     /// The most connections to PostgreSQL.
     pub(crate) database_connections: u32,
     /// Where set, nodes share their rate limits there.
@@ -56,6 +59,7 @@ impl Default for Config {
             admin_listen: SocketAddr::from(([127, 0, 0, 1], 9090)),
             data_dir: PathBuf::from("bodega-data"),
             database_url: None,
+            encryption_key: None,
             database_connections: 20,
             redis_url: None,
             workers: None,
@@ -95,6 +99,9 @@ impl Config {
         }
         if self.redis_url.as_deref().is_some_and(|url| !url.starts_with("redis")) {
             return Err("redis_url must start with redis:// or rediss://".to_owned());
+        }
+        if self.encryption_key.as_ref().is_some_and(|key| key.len() < 32) {
+            return Err("encryption_key must have 32 characters or more".to_owned());
         }
         if !(2..=1_000).contains(&self.database_connections) {
             return Err("database_connections must be from 2 to 1000".to_owned());

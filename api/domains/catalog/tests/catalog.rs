@@ -7,8 +7,8 @@ use std::sync::Arc;
 use bodega_catalog::import::{self, ImportRow, Imported};
 use bodega_contract::{Handler, Input, Registry, Reply, read_id};
 use bodega_kernel::{
-    Actor, Cx, Database, ListQuery, Origin, Platform, Problem, ScopeSet, Sealer, Signals, Sort,
-    SystemClock, Tx,
+    Actor, Cx, Database, Keys, ListQuery, Origin, Platform, Problem, ScopeSet, Sort, SystemClock,
+    Tx, Versions,
 };
 use migration::MigratorTrait;
 use serde_json::{Value, json};
@@ -32,12 +32,9 @@ impl Shop {
         migration::Migrator::up(db.writer(), None).await.unwrap();
         let organization = uuid::Uuid::now_v7();
         found(&db, organization).await;
-        let platform = Arc::new(Platform {
-            db,
-            clock: Arc::new(SystemClock),
-            sealer: Sealer::new(b"test"),
-            signals: Signals::default(),
-        });
+        let keys = Keys { sealing: b"test", encryption: b"test" };
+        let versions = Versions::new("2026-11-20", Vec::new());
+        let platform = Arc::new(Platform::new(db, Arc::new(SystemClock), versions, keys));
         let registry = Registry::new(bodega_catalog::resources());
         Self { registry, platform, organization, _folder: folder }
     }

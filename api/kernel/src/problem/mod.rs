@@ -151,6 +151,14 @@ pub struct Details {
     pub cause: Option<String>,
 }
 
+/// For logs: the cause too.
+impl std::fmt::Display for Problem {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(self.code.code)?;
+        self.cause.as_ref().map_or(Ok(()), |cause| write!(f, ": {cause}"))
+    }
+}
+
 impl std::ops::Deref for Problem {
     type Target = Details;
 

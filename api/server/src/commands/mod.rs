@@ -40,7 +40,7 @@ async fn corridor(config: &Config) -> Result<Corridor, String> {
     let platform = app::platform(config, config.migrate).await?;
     let registry = Box::leak(Box::new(app::registry()));
     let closed = Arc::new(Closed);
-    Ok(Corridor::new(registry, platform, app::versions(), closed.clone(), closed.clone(), closed))
+    Ok(Corridor::new(registry, platform, closed.clone(), closed.clone(), closed))
 }
 
 struct Closed;

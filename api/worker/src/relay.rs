@@ -1,0 +1,211 @@
+//! The relay: gives every event its number, without gaps, and hands it to its consumers.
+//!
+//! One transaction numbers a batch of an organization's events and lets the consumers write what
+//! follows from them, so that each event is fanned out exactly once however often a process dies.
+//! The row in `event_stream` is the organization's lock: only one relay holds it, and a dead one's
+//! connection lets go of it, so no clock decides whose turn it is.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use bodega_kernel::{Platform, Problem, Result};
+use chrono::{DateTime, Utc};
+use entity::platform::event_stream;
+use entity::webhooks::event;
+use futures::future::BoxFuture;
+use sea_orm::{
+    ConnectionTrait, DatabaseTransaction, DbBackend, EntityTrait, FromQueryResult, IntoActiveModel,
+    QueryResult, Statement, Value,
+};
+use tokio::sync::{Notify, watch};
+use uuid::Uuid;
+
+/// Events numbered in one transaction.
+const BATCH: i64 = 500;
+
+/// Organizations served in one round, each once before any is twice.
+const ROUND: i64 = 100;
+
+/// What another process has committed is found by looking this often.
+const POLL: Duration = Duration::from_millis(25);
+
+const PAUSE: Duration = Duration::from_secs(1);
+
+/// Raised on every node when events have been numbered: whoever follows the log looks again.
+pub const NUMBERED: &str = "events";
+
+/// Events of one organization, just numbered, in order.
+pub struct Batch<'a> {
+    /// Whose.
+    pub organization: Uuid,
+    /// The events, each with its `sequence`.
+    pub events: &'a [event::Model],
+    /// The transaction: what is written in it is there with the numbers, or not at all.
+    pub tx: &'a DatabaseTransaction,
+    /// The instant of the batch.
+    pub now: DateTime<Utc>,
+}
+
+/// Something that follows from events.
+pub trait Consumer: Send + Sync + 'static {
+    /// Writes what follows; what it returns is done after the commit.
+    fn consume<'a>(&'a self, batch: Batch<'a>) -> BoxFuture<'a, Result<()>>;
+}
+
+/// Numbers events for as long as the program runs.
+pub struct Relay {
+    platform: Arc<Platform>,
+    consumers: Vec<Arc<dyn Consumer>>,
+}
+
+impl Relay {
+    /// A relay to these consumers.
+    pub fn new(platform: Arc<Platform>, consumers: Vec<Arc<dyn Consumer>>) -> Self {
+        Self { platform, consumers }
+    }
+
+    pub(crate) async fn run(&self, wake: &Notify, mut stop: watch::Receiver<bool>) {
+        while !*stop.borrow() {
+            let pause = match self.round().await {
+                Ok(0) => POLL,
+                Ok(_) => continue,
+                Err(problem) => {
+                    tracing::warn!(%problem, "events cannot be numbered; trying again");
+                    PAUSE
+                }
+            };
+            tokio::select! {
+                () = wake.notified() => {}
+                () = tokio::time::sleep(pause) => {}
+                _ = stop.changed() => {}
+            }
+        }
+    }
+
+    /// One batch of every organization that has events without a number; how many there were.
+    pub async fn round(&self) -> Result<usize> {
+        let mut done = 0;
+        for organization in self.waiting().await? {
+            done += self.relay(organization).await?;
+        }
+        if done > 0 {
+            self.tell().await?;
+        }
+        Ok(done)
+    }
+
+    /// The organizations whose events wait, found by skipping through the index from one to the
+    /// next: it takes as many steps as there are organizations, however long the log is.
+    async fn waiting(&self) -> Result<Vec<Uuid>> {
+        let sql = "WITH RECURSIVE waiting(id) AS (\
+                   SELECT (SELECT organization_id FROM event WHERE sequence IS NULL \
+                   ORDER BY organization_id LIMIT 1) UNION ALL \
+                   SELECT (SELECT organization_id FROM event WHERE sequence IS NULL \
+                   AND organization_id > waiting.id ORDER BY organization_id LIMIT 1) \
+                   FROM waiting WHERE waiting.id IS NOT NULL) \
+                   SELECT id FROM waiting WHERE id IS NOT NULL LIMIT $1";
+        let db = &self.platform.db;
+        let statement = Statement::from_sql_and_values(db.backend(), sql, [ROUND.into()]);
+        let rows = db.reader().query_all_raw(statement).await?;
+        rows.iter().map(|row| Ok(row.try_get("", "id")?)).collect()
+    }
+
+    /// Numbers a batch of one organization's events; none where another relay is at it.
+    async fn relay(&self, organization: Uuid) -> Result<usize> {
+        let now = bodega_kernel::micros(self.platform.clock.now());
+        let tx = self.platform.db.begin().await?;
+        let Some(last) = lock(&tx, organization).await? else {
+            tx.rollback().await?;
+            return Ok(0);
+        };
+        let events = number(&tx, organization, last).await?;
+        let Some(next) = events.last().and_then(|event| event.sequence) else {
+            tx.rollback().await?;
+            return Ok(0);
+        };
+        let sql = "UPDATE event_stream SET last_sequence = $1 WHERE organization_id = $2";
+        run(&tx, sql, [next.into(), organization.into()]).await?;
+        for consumer in &self.consumers {
+            consumer.consume(Batch { organization, events: &events, tx: &tx, now }).await?;
+        }
+        tx.commit().await?;
+        metrics::counter!("bodega_events_numbered_total").increment(events.len() as u64);
+        Ok(events.len())
+    }
+
+    /// Wakes whoever follows the log or works off a queue, here and on other nodes.
+    async fn tell(&self) -> Result<()> {
+        let Platform { db, signals, .. } = &*self.platform;
+        signals.raise(bodega_kernel::COMMITTED);
+        signals.raise(NUMBERED);
+        if db.backend() == DbBackend::Postgres {
+            let sql = "SELECT pg_notify('bodega_signal', $1)";
+            let values = [NUMBERED.into()];
+            let notify = Statement::from_sql_and_values(DbBackend::Postgres, sql, values);
+            db.writer().execute_raw(notify).await?;
+        }
+        Ok(())
+    }
+}
+
+async fn run(
+    tx: &DatabaseTransaction,
+    sql: &str,
+    values: impl IntoIterator<Item = Value>,
+) -> Result<Vec<QueryResult>> {
+    let backend = tx.get_database_backend();
+    Ok(tx.query_all_raw(Statement::from_sql_and_values(backend, sql, values)).await?)
+}
+
+/// The organization's last number, locked; `None` where another relay has the lock.
+#[expect(clippy::disallowed_methods, reason = "the relay's own row")]
+async fn lock(tx: &DatabaseTransaction, organization: Uuid) -> Result<Option<i64>> {
+    let sql = match tx.get_database_backend() {
+        DbBackend::Postgres => {
+            "SELECT last_sequence FROM event_stream WHERE organization_id = $1 \
+             FOR UPDATE SKIP LOCKED"
+        }
+        _ => "SELECT last_sequence FROM event_stream WHERE organization_id = $1",
+    };
+    let last = async || -> Result<Option<i64>> {
+        let rows = run(tx, sql, [organization.into()]).await?;
+        rows.first().map(|row| Ok(row.try_get("", "last_sequence")?)).transpose()
+    };
+    if let Some(last) = last().await? {
+        return Ok(Some(last));
+    }
+    // The organization's first events, or a row that another relay has: inserting tells which.
+    let row = event_stream::Model { organization_id: organization, last_sequence: 0 };
+    let made = event_stream::Entity::insert(row.into_active_model())
+        .on_conflict_do_nothing()
+        .exec_without_returning(tx)
+        .await?;
+    if matches!(made, sea_orm::TryInsertResult::Inserted(1)) { Ok(Some(0)) } else { last().await }
+}
+
+/// Numbers events in the order they were written: of two changes of which one could know of the
+/// other, the other comes first.
+async fn number(
+    tx: &DatabaseTransaction,
+    organization: Uuid,
+    last: i64,
+) -> Result<Vec<event::Model>> {
+    let written = match tx.get_database_backend() {
+        DbBackend::Postgres => "position",
+        _ => "rowid",
+    };
+    let sql = format!(
+        "UPDATE event SET sequence = $1 + numbered.place FROM (\
+         SELECT id, row_number() OVER (ORDER BY {written}) AS place FROM (\
+         SELECT id, {written} FROM event WHERE organization_id = $2 AND sequence IS NULL \
+         ORDER BY {written} LIMIT $3) AS waiting) AS numbered \
+         WHERE event.id = numbered.id RETURNING event.*"
+    );
+    let rows = run(tx, &sql, [last.into(), organization.into(), BATCH.into()]).await?;
+    let mut events = rows
+        .iter()
+        .map(|row| event::Model::from_query_result(row, "").map_err(Problem::from))
+        .collect::<Result<Vec<_>>>()?;
+    events.sort_unstable_by_key(|event| event.sequence);
+    Ok(events)
+}

@@ -1,0 +1,186 @@
+//! A process's share of the work: a worker of apalis for each queue, the relay, the schedule, and
+//! the heartbeat that keeps its jobs its own.
+
+use std::panic::AssertUnwindSafe;
+use std::sync::Arc;
+use std::time::Duration;
+
+use apalis::prelude::{Data, Monitor, WorkerBuilder};
+use apalis_core::error::BoxDynError;
+use apalis_core::worker::ext::parallelize::ParallelizeExt;
+use bodega_kernel::{COMMITTED, Platform, Problem, Result};
+use futures::FutureExt;
+use futures::future::BoxFuture;
+use tokio::sync::{Notify, Semaphore, watch};
+use tokio::task::JoinHandle;
+use uuid::Uuid;
+
+use crate::backend::Feed;
+use crate::queue::{self, Queue};
+use crate::schedule::{self, Chore};
+use crate::{Done, Relay, Taken};
+
+const HEARTBEAT: Duration = Duration::from_secs(10);
+
+/// What is in hand gets this long to end before it is left to its lease.
+const STOP: Duration = Duration::from_secs(25);
+
+/// Tells a job that runs long that it should come to an end.
+#[derive(Clone)]
+pub struct Stop(watch::Receiver<bool>);
+
+impl Stop {
+    /// Whether to stop.
+    pub fn is_set(&self) -> bool {
+        *self.0.borrow()
+    }
+
+    /// Waits until it is set.
+    pub async fn set(&mut self) {
+        // A sender that is gone means the same.
+        let _ = self.0.wait_for(|stop| *stop).await;
+    }
+
+    /// One that is never set, for tests and commands.
+    pub fn never() -> Self {
+        let (sender, receiver) = watch::channel(false);
+        std::mem::forget(sender);
+        Self(receiver)
+    }
+}
+
+/// Does the jobs of a queue.
+pub trait Handler: Send + Sync + 'static {
+    /// Does one. An error is tried again later.
+    fn run(&self, job: Taken, stop: Stop) -> BoxFuture<'static, Result<Done>>;
+}
+
+/// A queue, who does its jobs, and how many at once.
+pub struct Work {
+    /// The queue.
+    pub queue: &'static str,
+    /// Who does them.
+    pub handler: Arc<dyn Handler>,
+    /// How many at once, here.
+    pub concurrency: usize,
+    /// How many of one organization at once, everywhere.
+    pub share_max: i64,
+}
+
+/// All that a process works on.
+pub struct Parts {
+    /// The queues.
+    pub work: Vec<Work>,
+    /// What recurs.
+    pub chores: Vec<Chore>,
+    /// The relay.
+    pub relay: Relay,
+}
+
+/// The process's workers, running.
+pub struct Worker {
+    stop: watch::Sender<bool>,
+    tasks: Vec<JoinHandle<()>>,
+}
+
+/// What one of apalis's workers runs a job with.
+#[derive(Clone)]
+struct Crew {
+    queue: Queue,
+    handler: Arc<dyn Handler>,
+    room: Arc<Semaphore>,
+    stop: Stop,
+}
+
+impl Worker {
+    /// Starts working.
+    pub fn start(platform: Arc<Platform>, parts: Parts) -> Self {
+        let (stop, stopping) = watch::channel(false);
+        let name = format!("worker-{}", Uuid::now_v7().simple());
+        let mut monitor = Monitor::new().shutdown_timeout(STOP).should_restart(|_, _| true);
+        let mut wakes = Vec::new();
+        for Work { queue, handler, concurrency, share_max } in parts.work {
+            let wake = Arc::new(Notify::new());
+            wakes.push(wake.clone());
+            let platform = platform.clone();
+            let queue = Queue { platform, name: queue, worker: name.clone(), share_max };
+            let room = Arc::new(Semaphore::new(concurrency));
+            let crew = Crew { queue, handler, room, stop: Stop(stopping.clone()) };
+            monitor = monitor.register(move |_| {
+                let Crew { queue, room, stop, .. } = crew.clone();
+                WorkerBuilder::new(queue.name)
+                    .backend(Feed::new(queue, wake.clone(), room, stop.0))
+                    .data(crew.clone())
+                    .parallelize(tokio::spawn)
+                    .build(work)
+            });
+        }
+        let relayed = Arc::new(Notify::new());
+        wakes.push(relayed.clone());
+        platform.signals.on(COMMITTED, move || wakes.iter().for_each(|wake| wake.notify_one()));
+
+        let until = Stop(stopping.clone());
+        let jobs = tokio::spawn(async move {
+            let mut until = until;
+            let told = async move {
+                until.set().await;
+                Ok(())
+            };
+            if let Err(error) = monitor.run_with_signal(told).await {
+                tracing::error!(%error, "the workers ended");
+            }
+        });
+        let (beat, until) = (platform.clone(), stopping.clone());
+        let heartbeat = tokio::spawn(async move { keep(&beat, &name, until).await });
+        let (clock, until) = (platform, stopping.clone());
+        let chores = tokio::spawn(async move { schedule::run(&clock, &parts.chores, until).await });
+        let relay = tokio::spawn(async move { parts.relay.run(&relayed, stopping).await });
+        Self { stop, tasks: vec![relay, chores, jobs, heartbeat] }
+    }
+
+    /// Takes nothing new, ends what is in hand or gives it back.
+    pub async fn stop(self) {
+        let _ = self.stop.send(true);
+        let ended = futures::future::join_all(self.tasks);
+        if tokio::time::timeout(STOP, ended).await.is_err() {
+            tracing::warn!("some jobs took too long to end; they will be taken up again");
+        }
+    }
+}
+
+/// Runs one job and writes down what it came to.
+async fn work(job: Taken, crew: Data<Crew>) -> Result<(), BoxDynError> {
+    // Held until the end is written: there is room for another only then.
+    let _room = crew.room.acquire().await?;
+    let began = std::time::Instant::now();
+    let running = AssertUnwindSafe(crew.handler.run(job.clone(), crew.stop.clone()));
+    let done = running.catch_unwind().await.unwrap_or_else(|panic| {
+        let said = panic.downcast_ref::<String>().map(String::as_str);
+        let said = said.or_else(|| panic.downcast_ref::<&str>().copied());
+        Err(Problem::internal(format!("panic: {}", said.unwrap_or("?"))))
+    });
+    let outcome = if done.is_ok() { "done" } else { "failed" };
+    let labels = [("queue", crew.queue.name), ("outcome", outcome)];
+    metrics::counter!("bodega_jobs_total", &labels).increment(1);
+    metrics::histogram!("bodega_job_seconds", "queue" => crew.queue.name)
+        .record(began.elapsed().as_secs_f64());
+    crew.queue.finish(&job, &done).await;
+    Ok(())
+}
+
+async fn keep(platform: &Platform, worker: &str, mut stop: watch::Receiver<bool>) {
+    loop {
+        if let Err(error) = queue::heartbeat(platform, worker).await {
+            tracing::warn!(%error, "the heartbeat was not written");
+        }
+        match queue::reclaim(platform).await {
+            Ok(0) => {}
+            Ok(jobs) => tracing::warn!(jobs, "taken from workers that died"),
+            Err(error) => tracing::warn!(%error, "lost jobs cannot be looked for"),
+        }
+        tokio::select! {
+            () = tokio::time::sleep(HEARTBEAT) => {}
+            _ = stop.changed() => return,
+        }
+    }
+}

@@ -1,0 +1,47 @@
+//! Where events are sent, which of them, and how.
+
+use sea_orm::entity::prelude::*;
+
+#[derive(Clone, Debug, PartialEq, DeriveEntityModel)]
+#[sea_orm(table_name = "webhook_endpoint")]
+pub struct Model {
+    #[sea_orm(primary_key, auto_increment = false)]
+    pub id: Uuid,
+    pub organization_id: Uuid,
+    pub url: String,
+    pub description: String,
+    /// Patterns, a list: `order.*`.
+    pub event_types: Json,
+    /// A CEL expression over the event.
+    pub filter: Option<String>,
+    /// Fields of the object, a list; empty for any.
+    pub changed_fields: Json,
+    /// Fields of the object that are sent, a list; empty for all.
+    pub fields: Json,
+    /// A GraphQL selection that shapes the object, and the scopes of who gave it.
+    pub selection: Option<String>,
+    pub selection_scopes: Option<Json>,
+    /// The caller's own headers, sealed: they may hold a password.
+    pub custom_headers: String,
+    pub ordering: String,
+    pub rate_limit_per_second: Option<i32>,
+    pub api_version: String,
+    pub payload_days: i32,
+    pub state: String,
+    pub disabled_reason: Option<String>,
+    /// The signing secrets, sealed, a list; the first signs for good, others until they expire.
+    pub secrets: String,
+    pub replayed_at: Option<ChronoDateTimeUtc>,
+    pub external_id: Option<String>,
+    pub metadata: Json,
+    pub version: i64,
+    pub created_at: ChronoDateTimeUtc,
+    pub updated_at: ChronoDateTimeUtc,
+}
+
+#[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
+pub enum Relation {}
+
+impl ActiveModelBehavior for ActiveModel {}
+
+crate::stored!();
