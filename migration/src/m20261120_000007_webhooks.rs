@@ -56,6 +56,7 @@ fn endpoint() -> TableCreateStatement {
             json("fields"),
             text_null("selection"),
             json_null("selection_scopes"),
+            json("custom_header_names"),
             text("custom_headers"),
             text("ordering"),
             ColumnDef::new("rate_limit_per_second").integer().to_owned(),
@@ -63,7 +64,7 @@ fn endpoint() -> TableCreateStatement {
             int("payload_days"),
             text("state"),
             text_null("disabled_reason"),
-            text("secrets"),
+            json("secrets"),
             time_null("replayed_at"),
         ],
     )

@@ -21,7 +21,8 @@ pub struct Model {
     /// A GraphQL selection that shapes the object, and the scopes of who gave it.
     pub selection: Option<String>,
     pub selection_scopes: Option<Json>,
-    /// The caller's own headers, sealed: they may hold a password.
+    pub custom_header_names: Json,
+    /// The caller's own headers, encrypted: they may hold a password.
     pub custom_headers: String,
     pub ordering: String,
     pub rate_limit_per_second: Option<i32>,
@@ -29,8 +30,8 @@ pub struct Model {
     pub payload_days: i32,
     pub state: String,
     pub disabled_reason: Option<String>,
-    /// The signing secrets, sealed, a list; the first signs for good, others until they expire.
-    pub secrets: String,
+    /// The signing secrets, a list, encrypted each; the first has no end.
+    pub secrets: Json,
     pub replayed_at: Option<ChronoDateTimeUtc>,
     pub external_id: Option<String>,
     pub metadata: Json,

@@ -38,6 +38,9 @@ problems! {
     ORIGIN_NOT_ALLOWED "origin_not_allowed" 403 "Origin not allowed" / "Origen no permitido":
         "The key may be used in a browser only on the origins it was given."
         / "La clave sólo se puede usar en un navegador desde los orígenes que se le asignaron."
+    DESTINATION_NOT_ALLOWED "destination_not_allowed" 403 "Destination not allowed" / "Destino no permitido":
+        "Webhooks are not sent there: only to public addresses, over HTTP or HTTPS, without a user in the URL."
+        / "Ahí no se envían webhooks: sólo a direcciones públicas, por HTTP o HTTPS, sin usuario en la URL."
     NOT_FOUND "not_found" 404 "Not found" / "No encontrado":
         "There is nothing here by that name, or nothing that this key may see."
         / "Aquí no hay nada con ese nombre, o nada que esta clave pueda ver."
@@ -84,6 +87,15 @@ problems! {
     OPTIONS_MISMATCH "options_mismatch" 409 "Options do not match" / "Las opciones no coinciden":
         "A variant has exactly one of the product's values for each of its options."
         / "Una variante tiene exactamente uno de los valores del producto para cada una de sus opciones."
+    FILTER_NOT_VALID "filter_not_valid" 409 "Filter not valid" / "Filtro no válido":
+        "The filter expression does not compile, or costs too much; the error tells the line and column."
+        / "La expresión del filtro no compila, o cuesta demasiado; el error indica la línea y la columna."
+    HEADER_NOT_ALLOWED "header_not_allowed" 409 "Header not allowed" / "Encabezado no permitido":
+        "A webhook sets this header itself, or no message can carry it."
+        / "Un webhook pone ese encabezado por su cuenta, o ningún mensaje puede llevarlo."
+    PAYLOAD_GONE "payload_gone" 409 "Payload gone" / "Contenido borrado":
+        "What was to be sent has been erased, because it is too old."
+        / "Lo que se iba a enviar se borró, porque es demasiado antiguo."
     LIMIT_REACHED "limit_reached" 409 "Limit reached" / "Límite alcanzado":
         "The parent already holds as many of these as it may." / "El objeto padre ya tiene tantos de éstos como puede."
     IDEMPOTENCY_IN_PROGRESS "idempotency_in_progress" 409 "Still in progress" / "Aún en proceso":

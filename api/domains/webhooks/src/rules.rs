@@ -1,0 +1,205 @@
+//! Which events an endpoint is sent: one list of checks, walked by the fan-out and told by
+//! `explain`, so that the two can never say different things.
+
+use bodega_kernel::{Text, text};
+use entity::webhooks::{event, webhook_endpoint};
+use serde::Serialize;
+use serde_json::{Value, json};
+use utoipa::ToSchema;
+
+use crate::filter::{self, Filter, Verdict};
+use crate::stored;
+
+/// What has to hold for an event to be sent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum CheckName {
+    /// The endpoint was there when the event happened.
+    Existed,
+    /// The endpoint takes events.
+    State,
+    /// One of the patterns fits the event's type.
+    EventType,
+    /// One of the fields is among those that changed.
+    ChangedFields,
+    /// The filter expression is true.
+    Filter,
+}
+
+/// One check on one event.
+#[derive(Clone, Debug)]
+pub(crate) struct Check {
+    pub(crate) name: CheckName,
+    pub(crate) passed: bool,
+    pub(crate) said: Text,
+}
+
+/// An endpoint's rules, compiled.
+pub(crate) struct Rules {
+    patterns: Vec<String>,
+    changed: Vec<String>,
+    filter: Option<Filter>,
+}
+
+impl Rules {
+    pub(crate) fn of(endpoint: &webhook_endpoint::Model) -> Self {
+        Self {
+            patterns: stored(&endpoint.event_types),
+            changed: stored(&endpoint.changed_fields),
+            // Compiled when it was saved; if that is no longer so, nothing passes.
+            filter: endpoint.filter.as_deref().map(|source| {
+                Filter::compile(source).or_else(|_| Filter::compile("false"))
+            }).and_then(Result::ok),
+        }
+    }
+
+    /// Whether the event is sent. `variable` is made at most once for all endpoints.
+    pub(crate) fn let_through(&self, event: &event::Model, seen: &mut Seen) -> bool {
+        self.fits(&event.r#type)
+            && self.changed(event)
+            && self.filter.as_ref().is_none_or(|filter| {
+                filter.verdict(seen.variable(event)) == Verdict::Passes
+            })
+    }
+
+    fn fits(&self, kind: &str) -> bool {
+        self.patterns.iter().any(|pattern| fits(pattern, kind))
+    }
+
+    /// Making and removing change everything; of an update, one of the fields must be in `previous`.
+    fn changed(&self, event: &event::Model) -> bool {
+        let Some(previous) = &event.previous else { return true };
+        self.changed.is_empty()
+            || self.changed.iter().any(|path| {
+                let pointer = format!("/{}", path.replace('.', "/"));
+                previous.pointer(&pointer).is_some_and(|was| event.data.pointer(&pointer) != Some(was))
+            })
+    }
+
+    /// Every check, passed or not, with what it says.
+    pub(crate) fn explain(
+        &self,
+        endpoint: &webhook_endpoint::Model,
+        event: &event::Model,
+    ) -> Vec<Check> {
+        let patterns = self.patterns.join(", ");
+        let changed = event.previous.as_ref().and_then(Value::as_object).map(|all| {
+            all.keys().map(String::as_str).collect::<Vec<_>>().join(", ")
+        });
+        let verdict = self.filter.as_ref().map(|f| f.verdict(Seen::default().variable(event)));
+        vec![
+            Check {
+                name: CheckName::Existed,
+                passed: event.created_at >= endpoint.created_at,
+                said: text(
+                    format!("The endpoint was made at {}.", endpoint.created_at.to_rfc3339()),
+                    format!("El destino se creó el {}.", endpoint.created_at.to_rfc3339()),
+                ),
+            },
+            Check {
+                name: CheckName::State,
+                passed: endpoint.disabled_reason.as_deref() != Some("gone"),
+                said: text(
+                    format!("The endpoint is {}.", endpoint.state),
+                    format!("El estado del destino es {}.", endpoint.state),
+                ),
+            },
+            Check {
+                name: CheckName::EventType,
+                passed: self.fits(&event.r#type),
+                said: text(
+                    format!("The event is {}; the endpoint takes {patterns}.", event.r#type),
+                    format!("El evento es {}; el destino acepta {patterns}.", event.r#type),
+                ),
+            },
+            Check {
+                name: CheckName::ChangedFields,
+                passed: self.changed(event),
+                said: self.changed_said(changed),
+            },
+            Check {
+                name: CheckName::Filter,
+                passed: verdict.as_ref().is_none_or(|verdict| *verdict == Verdict::Passes),
+                said: filter_said(verdict),
+            },
+        ]
+    }
+
+    fn changed_said(&self, changed: Option<String>) -> Text {
+        let wanted = self.changed.join(", ");
+        match changed {
+            _ if self.changed.is_empty() => {
+                text("Any change is sent.", "Se envía cualquier cambio.")
+            }
+            None => text(
+                "The object was made or removed, which changes every field.",
+                "El objeto se creó o se eliminó, lo que cambia todos los campos.",
+            ),
+            Some(changed) => text(
+                format!("{changed} changed; the endpoint waits for {wanted}."),
+                format!("Cambió {changed}; el destino espera {wanted}."),
+            ),
+        }
+    }
+}
+
+fn filter_said(verdict: Option<Verdict>) -> Text {
+    match verdict {
+        None => text("There is no filter.", "No hay filtro."),
+        Some(Verdict::Passes) => text("The filter is true.", "El filtro es verdadero."),
+        Some(Verdict::Fails) => text("The filter is false.", "El filtro es falso."),
+        Some(Verdict::Broken(why)) => text(
+            format!("The filter could not be worked out: {why}."),
+            format!("No se pudo evaluar el filtro: {why}."),
+        ),
+    }
+}
+
+/// Whether `order.*`, `*` or `order.confirmed` fits a type.
+pub(crate) fn fits(pattern: &str, kind: &str) -> bool {
+    pattern == "*"
+        || pattern == kind
+        || pattern.strip_suffix(".*").is_some_and(|resource| {
+            kind.strip_prefix(resource).is_some_and(|rest| rest.starts_with('.'))
+        })
+}
+
+/// An event as filters see it, made when the first of them asks.
+#[derive(Default)]
+pub(crate) struct Seen(Option<cel::Value>);
+
+impl Seen {
+    fn variable(&mut self, event: &event::Model) -> &cel::Value {
+        self.0.get_or_insert_with(|| {
+            filter::variable(&json!({
+                "id": bodega_kernel::tagged("evt", event.id),
+                "type": event.r#type,
+                "sequence": event.sequence,
+                "object_type": event.object_type,
+                "object_id": event.object_id,
+                "object_version": event.object_version,
+                "actor_type": event.actor_type,
+                "actor_id": event.actor_id,
+                "request_id": bodega_kernel::tagged("req", event.request_id),
+                "created_at": event.created_at.to_rfc3339(),
+                "data": event.data,
+                "previous": event.previous,
+            }))
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::fits;
+
+    #[test]
+    fn patterns_fit_whole_names() {
+        assert!(fits("*", "order.created"));
+        assert!(fits("order.*", "order.created"));
+        assert!(fits("order.created", "order.created"));
+        assert!(!fits("order.*", "orders.created"));
+        assert!(!fits("order.*", "order_line.created"));
+        assert!(!fits("order.created", "order.created_twice"));
+    }
+}
