@@ -79,6 +79,7 @@ fn health() -> TableCreateStatement {
             time_null("last_failure_at"),
             text_null("last_failure"),
             time_null("probe_at"),
+            time_null("held_until"),
             int("probes"),
             bigint_null("last_sequence"),
         ],
@@ -102,8 +103,10 @@ fn delivery() -> TableCreateStatement {
             text_null("last_outcome"),
             ColumnDef::new("last_status").integer().to_owned(),
             text_null("payload"),
-            time("created_at"),
             time_null("finished_at"),
+            bigint("version"),
+            time("created_at"),
+            time("updated_at"),
         ],
     )
 }
@@ -117,6 +120,7 @@ fn attempt() -> TableCreateStatement {
             uuid("event_id"),
             int("number"),
             text("outcome"),
+            text("reason"),
             ColumnDef::new("status").integer().to_owned(),
             bigint("duration_us"),
             text_null("address"),

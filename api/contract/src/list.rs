@@ -14,6 +14,8 @@ pub struct ListRules {
     pub filters: Vec<FilterRule>,
     /// The sortable fields.
     pub sorts: Vec<&'static str>,
+    /// Whether it is a log that can be followed.
+    pub feed: bool,
 }
 
 /// A field that filters.

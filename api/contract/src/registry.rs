@@ -1,7 +1,8 @@
 //! The list of all resources: routes, links and schemas, and the lint that keeps it whole.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 
+use bodega_kernel::Event;
 use serde_json::Value;
 
 use crate::list::is_type;
@@ -12,6 +13,7 @@ pub struct Registry {
     resources: Vec<ResourceEntry>,
     operations: Vec<Operation>,
     routes: HashMap<String, Vec<(Method, usize)>>,
+    events: BTreeMap<&'static str, &'static Event>,
     schemas: Schemas,
     faults: Vec<String>,
 }
@@ -39,10 +41,12 @@ impl Registry {
             resources: Vec::new(),
             operations: Vec::new(),
             routes: HashMap::new(),
+            events: BTreeMap::new(),
             schemas: Schemas::default(),
             faults: Vec::new(),
         };
         for resource in declared {
+            registry.events.extend(resource.events().map(|event| (event.name, event)));
             registry.faults.extend(resource.faults);
             registry.schemas.merge(resource.schemas);
             registry.operations.extend(resource.operations);
@@ -73,6 +77,11 @@ impl Registry {
     /// Every resource, and what it is.
     pub fn resources(&self) -> impl Iterator<Item = (&'static str, &'static str)> {
         self.resources.iter().map(|resource| (resource.name, resource.about))
+    }
+
+    /// Every event there is, by its name.
+    pub fn events(&self) -> &BTreeMap<&'static str, &'static Event> {
+        &self.events
     }
 
     /// The links that lead away from a resource.

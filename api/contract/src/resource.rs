@@ -68,6 +68,7 @@ pub struct Declared {
     pub(crate) about: &'static str,
     pub(crate) view: String,
     pub(crate) operations: Vec<Operation>,
+    pub(crate) events: Vec<&'static Event>,
     pub(crate) links: Vec<Link>,
     pub(crate) schemas: Schemas,
     /// What is wrong with the declaration; the registry's lint tells.
@@ -89,6 +90,7 @@ impl<V: Noun> Resource<V> {
                 about,
                 view,
                 operations: Vec::new(),
+                events: Vec::new(),
                 links: Vec::new(),
                 schemas,
                 faults: Vec::new(),
@@ -119,7 +121,7 @@ impl<V: Noun> Resource<V> {
         list.summary = format!("List {name}");
         list.about =
             format!("The organization's {name}, newest first unless `sort` says otherwise.");
-        list.list = Some(ListRules { filters: Vec::new(), sorts: vec!["created_at"] });
+        list.list = Some(ListRules { sorts: vec!["created_at"], ..ListRules::default() });
         self.push(list)
     }
 
@@ -149,6 +151,13 @@ impl<V: Noun> Resource<V> {
                 )),
             }
         }
+        self
+    }
+
+    /// The list added last is a log: `after` follows it by the column `sequence`, `wait_s` waits
+    /// for more of it, and it can be streamed.
+    pub fn feed(mut self) -> Self {
+        self.rules().feed = true;
         self
     }
 
@@ -260,6 +269,31 @@ impl<V: Noun> Resource<V> {
         self.push(action)
     }
 
+    /// A question that takes a body: it changes nothing, so it needs no more than to read.
+    pub fn ask<I, O, F>(
+        mut self,
+        verb: &'static str,
+        about: &str,
+        run: fn(Cx, Id<V>, I) -> F,
+    ) -> Self
+    where
+        I: DeserializeOwned + ToSchema + Send + 'static,
+        O: Serialize + ToSchema + Send + 'static,
+        F: Future<Output = Result<O>> + Send + 'static,
+    {
+        let output = Output::One(self.parts.schemas.add_output::<O>());
+        let handler =
+            query(move |cx, input| match input.id().and_then(|id| Ok((id, input.body()?))) {
+                Ok((id, body)) => reply(run(cx, id, body)),
+                Err(problem) => Box::pin(async { Err(problem) }),
+            });
+        let mut ask = self.parts.acting(verb, about, output, handler);
+        (ask.kind, ask.scope) = (Kind::Query, self.parts.read);
+        ask.fails.clear();
+        ask.input = Some(Schema::new(self.parts.schemas.add::<I>()));
+        self.push(ask)
+    }
+
     /// Documents the operation added last beyond its standard sentence.
     pub fn note(self, about: &str) -> Self {
         self.last(|operation| operation.about.extend([" ", about]))
@@ -268,6 +302,12 @@ impl<V: Noun> Resource<V> {
     /// An event that the operation added last can cause.
     pub fn emits(self, event: &'static Event) -> Self {
         self.last(|operation| operation.emits.push(event))
+    }
+
+    /// An event that no operation causes, but the platform by itself.
+    pub fn causes(mut self, event: &'static Event) -> Self {
+        self.parts.events.push(event);
+        self
     }
 
     /// A problem of its own that the operation added last can have.
@@ -293,7 +333,7 @@ impl<V: Noun> Resource<V> {
     /// A link to the one object that a field names: `brand` by `brand_id`.
     pub fn belongs_to<T: Noun>(mut self, name: &'static str, key: &'static str) -> Self
     where
-        Row<T>: entity::Stored,
+        Row<T>: ModelTrait<Entity = T::Entity>,
     {
         let load: Load = Arc::new(|cx, ids| {
             Box::pin(async move {
@@ -312,7 +352,7 @@ impl<V: Noun> Resource<V> {
         column: <T::Entity as EntityTrait>::Column,
     ) -> Self
     where
-        Row<T>: ModelTrait<Entity = T::Entity> + entity::Stored,
+        Row<T>: ModelTrait<Entity = T::Entity>,
         <T::Entity as EntityTrait>::Column: Copy + Send + Sync,
     {
         let load: Load = Arc::new(move |cx, ids| {
@@ -376,14 +416,15 @@ impl Declared {
         name: &'static str,
         about: &'static str,
         schemas: Schemas,
-        operation: Operation,
+        operations: Vec<Operation>,
     ) -> Self {
         Self {
             name,
             plural: name,
             about,
             view: String::new(),
-            operations: vec![operation],
+            operations,
+            events: Vec::new(),
             links: Vec::new(),
             schemas,
             faults: Vec::new(),
@@ -391,6 +432,17 @@ impl Declared {
             write: "",
             prefix: "",
         }
+    }
+
+    /// The events it can cause.
+    pub fn events(&self) -> impl Iterator<Item = &'static Event> {
+        let caused = self.operations.iter().flat_map(|operation| &operation.emits);
+        caused.chain(&self.events).copied()
+    }
+
+    /// Its schemas, for what is known only beside other resources.
+    pub fn schemas_mut(&mut self) -> &mut Schemas {
+        &mut self.schemas
     }
 
     /// `a brand`, `an api key`.

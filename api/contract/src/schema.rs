@@ -37,6 +37,15 @@ impl Schemas {
         name
     }
 
+    /// A text of this type is one of these.
+    pub fn set_choices(&mut self, name: &str, choices: Value) {
+        if let Some(Value::Object(schema)) = self.0.get_mut(name) {
+            schema.insert("enum".to_owned(), choices);
+            schema.shift_remove("maxLength");
+            schema.shift_remove("pattern");
+        }
+    }
+
     /// Of what goes out, every field is always there, null where it is empty.
     pub(crate) fn complete(&mut self) {
         for name in &std::mem::take(&mut self.2) {

@@ -117,7 +117,7 @@ pub fn batches() -> Declared {
         deprecated: Vec::new(),
         handler: Handler::Batch,
     };
-    Declared::bare(BATCH, "Many operations in one call", schemas, operation)
+    Declared::bare(BATCH, "Many operations in one call", schemas, vec![operation])
 }
 
 /// What a batch takes from the limits: as much as its lines would have alone.

@@ -27,8 +27,8 @@ use crate::validate;
 /// A database that says nothing at all must not keep callers waiting to be let in.
 const AUTHENTICATE_TIMEOUT: Duration = Duration::from_secs(3);
 
-/// No call takes longer.
-const CALL_TIMEOUT: Duration = Duration::from_secs(30);
+/// No call takes longer: who waits for news of a log waits up to 30 seconds of it.
+const CALL_TIMEOUT: Duration = Duration::from_secs(40);
 
 /// No expansion brings more objects.
 const EXPANSION_MAX: usize = 10_000;
@@ -229,27 +229,6 @@ impl Corridor {
         outcome
     }
 
-    /// For the platform's own commands (the CLI, the demo): no key and no limits, but the same
-    /// transaction, events and audit rows.
-    pub async fn act<T>(
-        &self,
-        organization: Uuid,
-        operation: &'static str,
-        run: impl AsyncFnOnce(&Tx) -> Result<T>,
-    ) -> Result<T> {
-        let cx = Cx::reading(
-            self.platform.clone(),
-            organization,
-            Actor { kind: "system", id: None },
-            Arc::new(bodega_kernel::ScopeSet::all()),
-            Origin::system(operation, self.platform.versions.latest()),
-        );
-        let tx = Tx::open(&cx).await?;
-        let done = run(&tx).await?;
-        tx.commit(Vec::new()).await?;
-        Ok(done)
-    }
-
     fn version_for(&self, caller: &Caller, principal: &Principal) -> Result<&'static str> {
         self.platform.versions.choose(caller.version.as_deref(), &principal.api_version)
     }
@@ -317,7 +296,8 @@ impl Corridor {
                 return Err(Problem::internal("a query without a query's handler"));
             };
             let cx = tx.map_or(walk.cx, Tx::cx);
-            let input = Input { id: call.id, list: shape.list, ..Input::default() };
+            let body = call.body.unwrap_or_default();
+            let input = Input { id: call.id, list: shape.list, body, if_match: None };
             let reply = run(cx.clone(), input).await?;
             let mut body = self.shaped(cx, operation, reply, shape.expand, shape.fields).await?;
             self.platform.versions.downgrade(walk.version, operation.id, &mut body);

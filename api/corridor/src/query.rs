@@ -1,7 +1,12 @@
 //! The query string of a list or a read: `status=active&price[gte]=10&sort=-created_at&expand=brand`.
 
+use std::time::Duration;
+
 use bodega_contract::{FilterKind, ListRules, Operation, Registry, WrongValue};
-use bodega_kernel::{FieldError, Filter, ListQuery, Op, Problem, Result, Sort, problem, text};
+use bodega_kernel::json::WHOLE_MAX;
+use bodega_kernel::{
+    FieldError, Filter, FilterValue, ListQuery, Op, Problem, Result, Sort, problem, text,
+};
 
 use crate::validate::unknown;
 
@@ -12,6 +17,8 @@ const LIMIT_DEFAULT: u64 = 20;
 const LIMIT_MAX: u64 = 100;
 const IN_MAX: usize = 100;
 const IN_CHARS_MAX: usize = 300;
+/// The longest wait for news of a log, in seconds.
+const WAIT_S_MAX: u64 = 30;
 const VALUE_CHARS_MAX: usize = 1_000;
 const EXPAND_LEVELS_MAX: usize = 3;
 const EXPAND_PATHS_MAX: usize = 20;
@@ -52,6 +59,7 @@ pub(crate) fn read(
             limit: LIMIT_DEFAULT,
             cursor: None,
             count: false,
+            wait: Duration::ZERO,
         });
     }
     let mut seen = std::collections::HashSet::new();
@@ -116,6 +124,13 @@ impl Reader<'_> {
                     self.wrong(name, "enum", "must be true or false", "debe ser true o false")
                 }
             },
+            ("after", true) if self.rules().feed => self.after(value),
+            ("wait_s", true) if self.rules().feed => match value.parse() {
+                Ok(wait_s) if wait_s <= WAIT_S_MAX => {
+                    self.list(|list| list.wait = Duration::from_secs(wait_s))
+                }
+                _ => self.wrong(name, "out_of_range", "must be from 0 to 30", "debe ser de 0 a 30"),
+            },
             ("sort", true) => self.sort(value),
             (_, true) => self.filter(name, value),
             _ => self.unknown(name),
@@ -129,17 +144,38 @@ impl Reader<'_> {
     }
 
     fn rules(&self) -> &ListRules {
-        static NONE: ListRules = ListRules { filters: Vec::new(), sorts: Vec::new() };
+        static NONE: ListRules = ListRules { filters: Vec::new(), sorts: Vec::new(), feed: false };
         self.operation.list.as_ref().unwrap_or(&NONE)
     }
 
     fn unknown(&mut self, name: &str) {
         let lists: &[&str] =
             if self.operation.list.is_some() { &["limit", "cursor", "count", "sort"] } else { &[] };
+        let feeds: &[&str] = if self.rules().feed { &["after", "wait_s"] } else { &[] };
         let shapes: &[&str] = if self.operation.shaped { &["fields", "expand"] } else { &[] };
         let filters = self.rules().filters.iter().map(|rule| rule.name);
-        let detail = unknown(name, lists.iter().chain(shapes).copied().chain(filters));
+        let detail = unknown(name, lists.iter().chain(feeds).chain(shapes).copied().chain(filters));
         self.errors.push(FieldError::query(name, "unknown_parameter", detail));
+    }
+
+    /// Follows a log: what comes after a place in it, in its own order.
+    fn after(&mut self, value: &str) {
+        const PLACE: &str = "sequence";
+        let place = value.parse::<i64>().ok().filter(|place| (0..=WHOLE_MAX).contains(place));
+        let Some(place) = place else {
+            return self.wrong(
+                "after",
+                "invalid",
+                "must be a `sequence`",
+                "debe ser un `sequence`",
+            );
+        };
+        let values = vec![FilterValue::Int(place)];
+        let filter = Filter { field: PLACE.to_owned(), op: Op::Gt, values };
+        self.list(|list| {
+            list.filters.push(filter);
+            list.sort = Sort { field: PLACE.to_owned(), descending: false };
+        });
     }
 
     fn sort(&mut self, value: &str) {

@@ -224,14 +224,13 @@ impl Cx {
     /// Objects by id; those that are not there are missing from the map.
     pub async fn by_ids<V: Noun>(&self, ids: Vec<Uuid>) -> Result<HashMap<Uuid, V>>
     where
-        Row<V>: entity::Stored,
+        Row<V>: ModelTrait<Entity = V::Entity>,
     {
-        use entity::Stored;
         let rows = V::Entity::of(self.organization)
             .filter(V::Entity::ID.is_in(ids))
             .all(self.db())
             .await?;
-        Ok(rows.into_iter().map(|row| (row.id(), V::from(row))).collect())
+        Ok(rows.into_iter().map(|row| (id_of::<V>(&row), V::from(row))).collect())
     }
 
     /// The objects whose `parent` column is one of these, oldest first.
@@ -241,7 +240,7 @@ impl Cx {
         parents: Vec<Uuid>,
     ) -> Result<HashMap<Uuid, Vec<V>>>
     where
-        Row<V>: ModelTrait<Entity = V::Entity> + entity::Stored,
+        Row<V>: ModelTrait<Entity = V::Entity>,
     {
         let rows = V::Entity::of(self.organization)
             .filter(parent.is_in(parents))
@@ -253,7 +252,7 @@ impl Cx {
         }
         // Sorted here, not there: asked to sort by id, SQLite walks the whole table in that order.
         let mut rows = rows;
-        rows.sort_unstable_by_key(entity::Stored::id);
+        rows.sort_unstable_by_key(id_of::<V>);
         let mut of: HashMap<Uuid, Vec<V>> = HashMap::new();
         for row in rows {
             if let Value::Uuid(Some(parent)) = row.get(parent) {
@@ -261,6 +260,17 @@ impl Cx {
             }
         }
         Ok(of)
+    }
+}
+
+/// The id of a row.
+fn id_of<V: Noun>(row: &Row<V>) -> Uuid
+where
+    Row<V>: ModelTrait<Entity = V::Entity>,
+{
+    match row.get(V::Entity::ID) {
+        Value::Uuid(Some(id)) => id,
+        _ => Uuid::nil(),
     }
 }
 

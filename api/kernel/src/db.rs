@@ -1,6 +1,7 @@
 //! The database: one writer and many readers on SQLite, one pool on PostgreSQL.
 
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
@@ -9,6 +10,7 @@ use sea_orm::{
     ConnectOptions, ConnectionTrait, DatabaseConnection, DatabaseTransaction, DbBackend, DbErr,
     RuntimeErr, SqliteTransactionMode, TransactionOptions, TransactionTrait,
 };
+use tokio::sync::watch;
 
 const SQLITE_READERS: u32 = 4;
 const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(3);
@@ -119,24 +121,54 @@ type Listener = Box<dyn Fn() + Send + Sync>;
 
 /// "Something you may have cached has changed": raised after the commit, here and on every node.
 #[derive(Default)]
-pub struct Signals(RwLock<Vec<(&'static str, Listener)>>);
+pub struct Signals {
+    listeners: RwLock<Vec<(&'static str, Listener)>>,
+    /// For those who wait: how often each topic was raised.
+    waited: RwLock<HashMap<String, watch::Sender<u64>>>,
+    closed: AtomicBool,
+}
 
 impl Signals {
     /// Calls `listener` whenever `topic` is raised; it must be quick.
     pub fn on(&self, topic: &'static str, listener: impl Fn() + Send + Sync + 'static) {
-        let mut listeners = self.0.write().unwrap_or_else(PoisonError::into_inner);
+        let mut listeners = self.listeners.write().unwrap_or_else(PoisonError::into_inner);
         listeners.push((topic, Box::new(listener)));
     }
 
     /// Tells the listeners, and returns when they have been told.
     pub fn raise(&self, topic: &str) {
-        let listeners = self.0.read().unwrap_or_else(PoisonError::into_inner);
+        let listeners = self.listeners.read().unwrap_or_else(PoisonError::into_inner);
         listeners.iter().filter(|(name, _)| *name == topic).for_each(|(_, listener)| listener());
+        let waited = self.waited.read().unwrap_or_else(PoisonError::into_inner);
+        waited.get(topic).into_iter().for_each(|raised| raised.send_modify(|count| *count += 1));
+    }
+
+    /// Waits until a topic is raised after this call, or the program is to stop.
+    pub fn next(&self, topic: &str) -> impl Future<Output = ()> + Send + 'static {
+        let mut waited = self.waited.write().unwrap_or_else(PoisonError::into_inner);
+        let raised = waited.entry(topic.to_owned()).or_insert_with(|| watch::channel(0).0);
+        let mut receiver = raised.subscribe();
+        async move {
+            // A sender that is gone means that the program ends.
+            let _ = receiver.changed().await;
+        }
+    }
+
+    /// Nobody is to wait any more: the program stops.
+    pub fn close(&self) {
+        self.closed.store(true, Ordering::Relaxed);
+        let waited = self.waited.read().unwrap_or_else(PoisonError::into_inner);
+        waited.values().for_each(|raised| raised.send_modify(|count| *count += 1));
+    }
+
+    /// Whether the program stops.
+    pub fn is_closed(&self) -> bool {
+        self.closed.load(Ordering::Relaxed)
     }
 
     /// Every topic someone listens to.
     pub fn topics(&self) -> Vec<&'static str> {
-        let listeners = self.0.read().unwrap_or_else(PoisonError::into_inner);
+        let listeners = self.listeners.read().unwrap_or_else(PoisonError::into_inner);
         let mut topics: Vec<_> = listeners.iter().map(|(name, _)| *name).collect();
         topics.sort_unstable();
         topics.dedup();

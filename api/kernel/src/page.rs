@@ -5,6 +5,7 @@
 
 use std::fmt::Write as _;
 use std::str::FromStr;
+use std::time::Duration;
 
 use chrono::{DateTime, SecondsFormat, Utc};
 use entity::Owned;
@@ -95,6 +96,8 @@ pub struct ListQuery {
     pub cursor: Option<String>,
     /// Whether to count all rows too.
     pub count: bool,
+    /// How long to wait for the first row, where there is none yet.
+    pub wait: Duration,
 }
 
 /// One page of a list.

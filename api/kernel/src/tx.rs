@@ -19,7 +19,10 @@ use sea_orm::{
 use serde_json::{Map, Value};
 use uuid::Uuid;
 
-use crate::{Cx, Event, Id, Job, Noun, Problem, Result, Row, bounded, problem};
+use crate::{
+    Actor, Cx, Event, Id, Job, Noun, Origin, Platform, Problem, Result, Row, ScopeSet, bounded,
+    problem,
+};
 
 /// Rows in one statement: PostgreSQL binds up to 65,535 values, SQLite up to 32,766.
 const ROWS_PER_INSERT: usize = 500;
@@ -80,6 +83,27 @@ impl Tx {
             journal: Arc::default(),
             shared: false,
         })
+    }
+
+    /// For the platform's own commands (the CLI, the demo, the workers): no key and no limits, but
+    /// the same transaction, events and audit rows.
+    pub async fn act<T>(
+        platform: &Arc<Platform>,
+        organization: Uuid,
+        operation: &'static str,
+        run: impl AsyncFnOnce(&Self) -> Result<T>,
+    ) -> Result<T> {
+        let cx = Cx::reading(
+            platform.clone(),
+            organization,
+            Actor { kind: "system", id: None },
+            Arc::new(ScopeSet::all()),
+            Origin::system(operation, platform.versions.latest()),
+        );
+        let tx = Self::open(&cx).await?;
+        let done = run(&tx).await?;
+        tx.commit(Vec::new()).await?;
+        Ok(done)
     }
 
     /// The same transaction, for another operation of the same batch.
@@ -229,6 +253,17 @@ impl Tx {
         let view = V::from(next);
         self.note::<V>(event, id, version, Some(to_json(&V::from(row))?), Some(to_json(&view)?));
         Ok(view)
+    }
+
+    /// Notes that something was done with an object that leaves it as it is.
+    pub fn mark<V: Noun>(&self, event: &'static Event, row: Row<V>) -> Result<()>
+    where
+        Row<V>: Stored,
+    {
+        let (id, version) = (row.id(), row.version());
+        let view = to_json(&V::from(row))?;
+        self.note::<V>(event, id, version, Some(view.clone()), Some(view));
+        Ok(())
     }
 
     /// Removes an object.

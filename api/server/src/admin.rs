@@ -1,5 +1,6 @@
 //! The operator's port: health and figures. Health is on the public port too.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
@@ -7,7 +8,8 @@ use std::time::Duration;
 use actix_web::web::{self, ServiceConfig};
 use actix_web::{HttpResponse, Responder};
 use bodega_identity::Figures;
-use bodega_kernel::Platform;
+use bodega_kernel::{Platform, Problem};
+use bodega_worker::Listed;
 use metrics_exporter_prometheus::PrometheusHandle;
 use sea_orm::ConnectionTrait;
 use serde_json::json;
@@ -19,7 +21,8 @@ const PATIENCE: Duration = Duration::from_secs(2);
 #[derive(Clone)]
 pub(crate) struct Health {
     pub(crate) platform: Arc<Platform>,
-    pub(crate) figures: Arc<Figures>,
+    /// Of the request log, where calls are answered.
+    pub(crate) figures: Option<Arc<Figures>>,
     pub(crate) prometheus: PrometheusHandle,
 }
 
@@ -32,11 +35,13 @@ pub(crate) fn health(health: Health) -> impl FnOnce(&mut ServiceConfig) {
     }
 }
 
-/// [`health`] and `/metrics`.
+/// [`health`], `/metrics` and `/jobs`.
 pub(crate) fn routes(of: Health) -> impl FnOnce(&mut ServiceConfig) {
     move |app| {
         health(of)(app);
-        app.service(web::resource("/metrics").get(metrics));
+        app.service(web::resource("/metrics").get(metrics))
+            .service(web::resource("/jobs").get(jobs))
+            .service(web::resource("/jobs/{id}/retry").post(retry));
     }
 }
 
@@ -61,10 +66,51 @@ async fn readyz(health: web::Data<Health>) -> impl Responder {
         .json(json!({"status": "unavailable", "checks": checks}))
 }
 
+/// How long the queues are, and how long the first in each has waited beyond its time.
+async fn queues(platform: &Platform) {
+    let Ok(queues) = bodega_worker::Figures::read(platform).await else { return };
+    let now = platform.clock.now();
+    for bodega_worker::Figures { queue, state, jobs, oldest } in queues {
+        let late = oldest.map_or(0.0, |oldest| (now - oldest).as_seconds_f64().max(0.0));
+        let labels = [("queue", queue), ("state", state)];
+        metrics::gauge!("bodega_jobs", &labels).set(jobs as f64);
+        metrics::gauge!("bodega_jobs_late_seconds", &labels).set(late);
+    }
+}
+
+/// The jobs in a state, `?state=dead` where it is not said: for operators.
+async fn jobs(
+    health: web::Data<Health>,
+    query: web::Query<HashMap<String, String>>,
+) -> impl Responder {
+    let state = query.get("state").map_or("dead", String::as_str);
+    match Listed::read(&health.platform, state).await {
+        Ok(jobs) => HttpResponse::Ok().json(json!({"data": jobs})),
+        Err(problem) => unavailable(&problem),
+    }
+}
+
+/// Lets a dead job run again.
+async fn retry(health: web::Data<Health>, id: web::Path<uuid::Uuid>) -> impl Responder {
+    match Listed::revive(&health.platform, *id).await {
+        Ok(true) => HttpResponse::Ok().json(json!({"id": *id, "state": "pending"})),
+        Ok(false) => HttpResponse::NotFound().json(json!({"error": "no dead job has this id"})),
+        Err(problem) => unavailable(&problem),
+    }
+}
+
+fn unavailable(problem: &Problem) -> HttpResponse {
+    tracing::warn!(%problem, "the jobs cannot be read");
+    HttpResponse::ServiceUnavailable().json(json!({"error": problem.code.code}))
+}
+
 async fn metrics(health: web::Data<Health>) -> impl Responder {
     let count = |name: &'static str, value: u64| metrics::counter!(name).absolute(value);
     count("bodega_sql_statements_total", health.platform.db.statements());
-    count("bodega_request_log_written_total", health.figures.written.load(Ordering::Relaxed));
-    count("bodega_request_log_lost_total", health.figures.lost.load(Ordering::Relaxed));
+    if let Some(figures) = &health.figures {
+        count("bodega_request_log_written_total", figures.written.load(Ordering::Relaxed));
+        count("bodega_request_log_lost_total", figures.lost.load(Ordering::Relaxed));
+    }
+    queues(&health.platform).await;
     HttpResponse::Ok().content_type("text/plain; version=0.0.4").body(health.prometheus.render())
 }

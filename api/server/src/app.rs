@@ -11,7 +11,7 @@ use sea_orm::{ColumnTrait, EntityTrait, IntoActiveModel, QueryFilter};
 
 use crate::config::Config;
 use crate::limits::{DailyCounts, InMemory, InRedis};
-use crate::migrate;
+use crate::{migrate, work};
 
 /// The first version of the API.
 const FIRST_VERSION: &str = "2026-11-20";
@@ -22,8 +22,9 @@ const SEALING_KEY: &str = "sealing_key";
 pub(crate) fn registry() -> Registry {
     let mut resources = bodega_identity::resources();
     resources.extend(bodega_catalog::resources());
-    resources.extend(bodega_webhooks::resources());
     resources.push(bodega_corridor::batches());
+    // What is declared so far is what events tell of.
+    resources.extend(bodega_webhooks::resources(&resources));
     Registry::new(resources)
 }
 
@@ -62,6 +63,7 @@ pub(crate) async fn platform(config: &Config, migrating: bool) -> Result<Arc<Pla
 pub(crate) async fn build(config: &Config, platform: Arc<Platform>) -> Result<App, String> {
     // The list of operations never changes while the program runs, and everything points into it.
     let registry: &'static Registry = Box::leak(Box::new(registry()));
+    work::give_ports(config, &platform, registry);
     let counts = Arc::new(DailyCounts::new(platform.clone()));
     let memory = Arc::new(InMemory::new(counts.clone()));
     let limiter: Arc<dyn Limiter> = match &config.redis_url {

@@ -22,6 +22,8 @@ pub(crate) struct Cli {
 enum Command {
     /// Serves the API and its docs; what happens where no command is given.
     Serve(Serve),
+    /// Sends webhooks and does chores, without answering calls; any number of them may run.
+    Worker,
     /// Runs what is missing of the migrations.
     Migrate {
         /// Only says what is missing.
@@ -124,6 +126,7 @@ pub(crate) async fn run(cli: Cli) -> Result<(), String> {
             config.demo &= !no_demo;
             serve::serve(config, json).await
         }
+        Command::Worker => commands::worker(&config).await,
         Command::Migrate { status } => commands::migrate(&config, status).await,
         Command::Import { file, organization } => {
             commands::import(&config, &file, &organization).await

@@ -1,10 +1,12 @@
 //! Settings: a file, then the environment, checked before anything starts.
 
 use std::net::SocketAddr;
+use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 
 use figment::Figment;
 use figment::providers::{Env, Format, Serialized, Toml};
+use ipnet::IpNet;
 use serde::{Deserialize, Serialize};
 
 /// What the program can be told. Every setting is `BODEGA_<NAME>` in the environment too.
@@ -22,6 +24,12 @@ pub(crate) struct Config {
     /// What the secrets of webhooks are encrypted with at rest: 32 characters or more, the same on
     /// every node. Where it is not set, a key from the database itself serves.
     pub(crate) encryption_key: Option<String>,
+    /// Ranges of private addresses that webhooks may go to all the same: `["10.1.0.0/16"]`.
+    pub(crate) webhook_allowed_ranges: Vec<IpNet>,
+    /// Whether webhooks go to `https` only.
+    pub(crate) webhook_https_only: bool,
+    /// Whether `serve` also does what `worker` does.
+    pub(crate) worker: bool,
     /// The most connections to PostgreSQL.
     pub(crate) database_connections: u32,
     /// Where set, nodes share their rate limits there.
@@ -60,6 +68,9 @@ impl Default for Config {
             data_dir: PathBuf::from("bodega-data"),
             database_url: None,
             encryption_key: None,
+            webhook_allowed_ranges: Vec::new(),
+            webhook_https_only: false,
+            worker: true,
             database_connections: 20,
             redis_url: None,
             workers: None,
@@ -110,6 +121,12 @@ impl Config {
             return Err("workers must be from 1 to 256".to_owned());
         }
         Ok(())
+    }
+
+    /// How many threads answer calls, and how many work beside them.
+    pub(crate) fn cores(&self) -> usize {
+        let cores = || std::thread::available_parallelism().map_or(1, NonZeroUsize::get);
+        self.workers.unwrap_or_else(cores)
     }
 
     /// The database; the data folder is made where the embedded one needs it.

@@ -73,37 +73,35 @@ pub(crate) async fn prepare(config: &Config, corridor: &Corridor) -> Result<Opti
 /// Makes the demo organization, unless another node that started at the same time was first.
 async fn found(config: &Config, corridor: &Corridor) -> Result<Row<Organization>, String> {
     let id = uuid::Uuid::now_v7();
-    corridor
-        .act(id, "demo.create", async |tx| {
-            one_at_a_time(tx).await?;
-            if organization::Entity::of_every_organization().count(tx.db()).await? > 0 {
-                return Ok(());
-            }
-            let body: OrganizationCreate = serde_json::from_value(serde_json::json!({
-                "name": "Abarrotes La Esquina", "country": "MX", "currency": "MXN",
-                "external_id": EXTERNAL_ID,
-            }))
-            .map_err(Problem::internal)?;
-            let founded = bodega_identity::found(tx, Id::from_uuid(tx.organization), body).await?;
-            let key = |name: &str, all: bool| {
-                let scopes = ScopeName::ALL.to_vec();
-                let mut key = ApiKeyCreate::named(name, scopes, PlanName::Scale);
-                key.all = all;
-                key
-            };
-            let live = bodega_identity::issue(tx, &founded.organization, key("Demo", true)).await?;
-            let test =
-                bodega_identity::issue(tx, &founded.sandbox, key("Demo, sandbox", true)).await?;
-            let demo = Demo {
-                organization: founded.organization.id.to_string(),
-                live_key: live.secret,
-                test_key: test.secret,
-            };
-            // Before the commit: keys that nobody wrote down could never be shown again.
-            remember(config, &demo).map_err(Problem::internal)
-        })
-        .await
-        .map_err(|problem| format!("cannot make the demo: {problem:?}"))?;
+    Tx::act(corridor.platform(), id, "demo.create", async |tx| {
+        one_at_a_time(tx).await?;
+        if organization::Entity::of_every_organization().count(tx.db()).await? > 0 {
+            return Ok(());
+        }
+        let body: OrganizationCreate = serde_json::from_value(serde_json::json!({
+            "name": "Abarrotes La Esquina", "country": "MX", "currency": "MXN",
+            "external_id": EXTERNAL_ID,
+        }))
+        .map_err(Problem::internal)?;
+        let founded = bodega_identity::found(tx, Id::from_uuid(tx.organization), body).await?;
+        let key = |name: &str, all: bool| {
+            let scopes = ScopeName::ALL.to_vec();
+            let mut key = ApiKeyCreate::named(name, scopes, PlanName::Scale);
+            key.all = all;
+            key
+        };
+        let live = bodega_identity::issue(tx, &founded.organization, key("Demo", true)).await?;
+        let test = bodega_identity::issue(tx, &founded.sandbox, key("Demo, sandbox", true)).await?;
+        let demo = Demo {
+            organization: founded.organization.id.to_string(),
+            live_key: live.secret,
+            test_key: test.secret,
+        };
+        // Before the commit: keys that nobody wrote down could never be shown again.
+        remember(config, &demo).map_err(Problem::internal)
+    })
+    .await
+    .map_err(|problem| format!("cannot make the demo: {problem:?}"))?;
     organization::Entity::of_every_organization()
         .filter(organization::Column::ExternalId.eq(EXTERNAL_ID))
         .one(corridor.platform().db.reader())
@@ -146,10 +144,11 @@ async fn load(
         if chunk.is_empty() {
             break;
         }
-        corridor
-            .act(organization.id, "catalog.import", async |tx| import::import(tx, &chunk).await)
-            .await
-            .map_err(|problem| format!("cannot load the demo catalog: {problem:?}"))?;
+        Tx::act(corridor.platform(), organization.id, "catalog.import", async |tx| {
+            import::import(tx, &chunk).await
+        })
+        .await
+        .map_err(|problem| format!("cannot load the demo catalog: {problem:?}"))?;
         left -= chunk.len();
         bar.inc(chunk.len() as u64);
     }

@@ -12,6 +12,7 @@ mod migrate;
 mod news;
 mod serve;
 mod upkeep;
+mod work;
 
 use std::process::ExitCode;
 

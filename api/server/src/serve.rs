@@ -1,7 +1,6 @@
 //! `bodega serve`: the API, its docs and the operator's port, until told to stop.
 
 use std::net::{SocketAddr, TcpListener};
-use std::num::NonZeroUsize;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -17,6 +16,7 @@ use crate::app::{self, App};
 use crate::config::Config;
 use crate::demo::{self, Demo};
 use crate::in_hand::{self, InHand};
+use crate::work::{Ended, Labor};
 use crate::{news, upkeep};
 
 /// Calls in hand get this long to finish.
@@ -34,19 +34,22 @@ pub(crate) async fn serve(config: Config, json: bool) -> Result<(), String> {
     let app = Arc::new(app::build(&config, platform.clone()).await?);
     let news = actix_web::rt::spawn(news::listen(platform.clone(), app.keyring.clone()));
     let chores = actix_web::rt::spawn(upkeep::run(app.clone()));
+    let labor = config.worker.then(|| Labor::start(&config, &platform)).transpose()?;
     let demo = match config.demo {
         true => demo::prepare(&config, &app.corridor).await?,
         false => None,
     };
 
-    let health = Health { platform, figures: app.figures.clone(), prometheus };
+    let signals = platform.clone();
+    let figures = Some(app.figures.clone());
+    let health = Health { platform, figures, prometheus };
     let door = Door { corridor: app.corridor.clone(), trusted_proxies: config.trusted_proxies };
     let docs = bodega_docs::Docs::new(app.corridor.registry(), app.corridor.versions());
     let urls = (url(&public)?, url(&admin)?);
     let own = health.clone();
     let in_hand = InHand::default();
     let counting = in_hand.clone();
-    let cores = || std::thread::available_parallelism().map_or(1, NonZeroUsize::get);
+    let threads = config.cores();
     let serving = HttpServer::new(move || {
         HttpApp::new()
             .wrap(Compress::default())
@@ -57,7 +60,7 @@ pub(crate) async fn serve(config: Config, json: bool) -> Result<(), String> {
             .configure(bodega_docs::routes(&docs))
             .default_service(web::to(bodega_rest::nowhere))
     })
-    .workers(config.workers.unwrap_or_else(cores))
+    .workers(threads)
     .shutdown_timeout(STOP_S)
     .disable_signals()
     .listen(public)
@@ -74,11 +77,17 @@ pub(crate) async fn serve(config: Config, json: bool) -> Result<(), String> {
     banner(&urls.0, &urls.1, demo.as_ref(), json);
 
     let operating = actix_web::rt::spawn(operating);
-    let served = until_told_to_stop(serving, &in_hand, async || {
+    let close = || signals.signals.close();
+    let served = until_told_to_stop(serving, &in_hand, close, async || {
+        let ended = match labor {
+            Some(labor) => Some(labor.stop().await),
+            None => None,
+        };
         news.abort();
         chores.abort();
         let _ = (news.await, chores.await);
         finish(app).await;
+        ended
     })
     .await;
     operating.abort();
@@ -92,7 +101,8 @@ pub(crate) async fn serve(config: Config, json: bool) -> Result<(), String> {
 async fn until_told_to_stop(
     serving: Server,
     in_hand: &InHand,
-    finish: impl AsyncFnOnce(),
+    close: impl FnOnce(),
+    finish: impl AsyncFnOnce() -> Option<Ended>,
 ) -> std::io::Result<()> {
     let server = serving.handle();
     let mut serving = actix_web::rt::spawn(serving);
@@ -101,16 +111,18 @@ async fn until_told_to_stop(
         told = told_to_stop() => told?,
     }
     server.pause().await;
+    // Who waits for news is answered with what there is.
+    close();
     if tokio::time::timeout(Duration::from_secs(STOP_S), in_hand.none()).await.is_err() {
         tracing::warn!("some calls took too long to be answered before the end");
     }
-    finish().await;
+    let _threads = finish().await;
     server.stop(true).await;
     serving.await.unwrap_or_else(|lost| Err(lost.into()))
 }
 
 /// SIGTERM or SIGINT.
-async fn told_to_stop() -> std::io::Result<()> {
+pub(crate) async fn told_to_stop() -> std::io::Result<()> {
     let (mut terminate, mut interrupt) =
         (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
     tokio::select! {
@@ -130,7 +142,7 @@ async fn finish(app: Arc<App>) {
     }
 }
 
-fn bind(address: SocketAddr) -> Result<TcpListener, String> {
+pub(crate) fn bind(address: SocketAddr) -> Result<TcpListener, String> {
     TcpListener::bind(address).map_err(|error| format!("cannot listen on {address}: {error}"))
 }
 

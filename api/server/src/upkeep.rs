@@ -1,4 +1,4 @@
-//! What has to be done from time to time: counts written, what is old removed.
+//! What each process has to do for itself from time to time: counts written, memory tidied.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -13,42 +13,29 @@ use crate::app::App;
 
 const COUNTS_EVERY: Duration = Duration::from_secs(1);
 const TIDY_EVERY: u32 = 60;
-const PURGE_EVERY: u32 = 300;
-const OPTIMIZE_EVERY: u32 = 3_600;
 const IDEMPOTENCY_KEPT_HOURS: i64 = 48;
 const PURGE_ROWS: u64 = 1_000;
 
 /// Runs for as long as the program does.
 pub(crate) async fn run(app: Arc<App>) {
-    let platform = app.corridor.platform().clone();
     let mut every = tokio::time::interval(COUNTS_EVERY);
     every.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     let mut tick = 0_u32;
     loop {
         every.tick().await;
         tick = tick.wrapping_add(1);
-        report("daily counts", app.counts.flush().await);
+        if let Err(error) = app.counts.flush().await {
+            tracing::warn!(%error, "the daily counts were not written; they will be");
+        }
         if tick.is_multiple_of(TIDY_EVERY) {
             app.memory.tidy();
         }
-        if tick % OPTIMIZE_EVERY == 1 {
-            report("statistics", platform.db.optimize().await);
-        }
-        if tick % PURGE_EVERY == 1 {
-            report("request log", bodega_identity::purge_requests(&platform).await.map(|_| ()));
-            report("idempotency records", purge_records(&platform).await);
-        }
     }
 }
 
-fn report(what: &str, outcome: Result<(), DbErr>) {
-    if let Err(error) = outcome {
-        tracing::warn!(%error, "upkeep of the {what} failed; it will be tried again");
-    }
-}
-
+/// Removes what is too old to answer a retry with.
 #[expect(clippy::disallowed_methods, reason = "retention, over all organizations")]
-async fn purge_records(platform: &Platform) -> Result<(), DbErr> {
+pub(crate) async fn purge_records(platform: &Platform) -> Result<(), DbErr> {
     use idempotency_record::{Column, Entity};
     let before = platform.clock.now() - TimeDelta::hours(IDEMPOTENCY_KEPT_HOURS);
     loop {

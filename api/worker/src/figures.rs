@@ -3,6 +3,7 @@
 use bodega_kernel::{Platform, Result};
 use chrono::{DateTime, Utc};
 use sea_orm::{ConnectionTrait, FromQueryResult, Statement};
+use serde::Serialize;
 use uuid::Uuid;
 
 /// Jobs listed at once.
@@ -22,7 +23,7 @@ pub struct Figures {
 }
 
 /// A job, for an operator.
-#[derive(Clone, Debug, FromQueryResult)]
+#[derive(Clone, Debug, FromQueryResult, Serialize)]
 pub struct Listed {
     /// The job.
     pub id: Uuid,

@@ -190,16 +190,16 @@ async fn number(
     organization: Uuid,
     last: i64,
 ) -> Result<Vec<event::Model>> {
-    let written = match tx.get_database_backend() {
-        DbBackend::Postgres => "position",
-        _ => "rowid",
+    let (written, whole) = match tx.get_database_backend() {
+        DbBackend::Postgres => ("position", "event.*"),
+        _ => ("rowid", "*"),
     };
     let sql = format!(
         "UPDATE event SET sequence = $1 + numbered.place FROM (\
          SELECT id, row_number() OVER (ORDER BY {written}) AS place FROM (\
          SELECT id, {written} FROM event WHERE organization_id = $2 AND sequence IS NULL \
          ORDER BY {written} LIMIT $3) AS waiting) AS numbered \
-         WHERE event.id = numbered.id RETURNING event.*"
+         WHERE event.id = numbered.id RETURNING {whole}"
     );
     let rows = run(tx, &sql, [last.into(), organization.into(), BATCH.into()]).await?;
     let mut events = rows

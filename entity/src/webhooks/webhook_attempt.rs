@@ -13,6 +13,8 @@ pub struct Model {
     pub event_id: Uuid,
     pub number: i32,
     pub outcome: String,
+    /// The same, in words.
+    pub reason: String,
     pub status: Option<i32>,
     pub duration_us: i64,
     /// The address that was connected to.

@@ -27,8 +27,10 @@ pub struct Model {
     pub last_status: Option<i32>,
     /// What is sent, where it cannot be made again from the event.
     pub payload: Option<String>,
-    pub created_at: ChronoDateTimeUtc,
     pub finished_at: Option<ChronoDateTimeUtc>,
+    pub version: i64,
+    pub created_at: ChronoDateTimeUtc,
+    pub updated_at: ChronoDateTimeUtc,
 }
 
 #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
@@ -36,4 +38,4 @@ pub enum Relation {}
 
 impl ActiveModelBehavior for ActiveModel {}
 
-crate::owned!();
+crate::stored!();

@@ -15,6 +15,8 @@ pub struct Model {
     pub last_failure: Option<String>,
     /// While the breaker is open: when one delivery is tried again.
     pub probe_at: Option<ChronoDateTimeUtc>,
+    /// Until when the receiver asked to be left alone.
+    pub held_until: Option<ChronoDateTimeUtc>,
     /// How often probing has failed, for the wait to grow.
     pub probes: i32,
     /// The last event that was sent here, for `previous_sequence`.

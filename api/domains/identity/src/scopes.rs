@@ -35,6 +35,8 @@ scopes! {
     CatalogRead = "catalog:read": "See products, variants, brands, categories and prices.",
     CatalogWrite = "catalog:write": "Change the catalog.",
     EventsRead = "events:read": "See the events of everything that changes.",
+    WebhooksRead = "webhooks:read": "See webhook endpoints, deliveries and attempts.",
+    WebhooksWrite = "webhooks:write": "Make and change webhook endpoints, and send events again.",
     OrganizationRead = "organization:read": "See the organization.",
     OrganizationWrite = "organization:write": "Change the organization's name and settings.",
     KeysRead = "keys:read": "See API keys (never their secrets).",
@@ -79,7 +81,8 @@ impl Preset {
                     && !matches!(scope, ScopeName::KeysRead | ScopeName::AuditRead)
             }
             Self::Write => {
-                Self::Read.scopes().contains(scope) || matches!(scope, ScopeName::CatalogWrite)
+                Self::Read.scopes().contains(scope)
+                    || matches!(scope, ScopeName::CatalogWrite | ScopeName::WebhooksWrite)
             }
             Self::Admin => !matches!(scope, ScopeName::OrganizationsCreate),
         };

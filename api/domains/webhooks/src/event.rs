@@ -2,16 +2,22 @@
 
 use bodega_contract::Resource;
 use bodega_kernel::{Cx, Id, ListQuery, Noun, Page, Result, tagged};
+use bodega_worker::NUMBERED;
 use chrono::{DateTime, Utc};
 use entity::webhooks::event::{Entity, Model};
 use serde::Serialize;
 use serde_json::Value;
+use tokio::time::Instant;
 use utoipa::ToSchema;
 
 pub(crate) fn resource() -> Resource<EventEntry> {
     Resource::new("events:read", "events:read", "A change that happened")
         .list(list)
-        .filter(["type", "object_type", "object_id", "actor_id", "created_at"])
+        .note(
+            "The log can be followed: with `after`, events come in the order of their `sequence`.",
+        )
+        .filter(["type", "object_type", "object_id", "actor_id", "sequence", "created_at"])
+        .feed()
         .get(get)
 }
 
@@ -106,8 +112,18 @@ impl From<Model> for EventEntry {
     }
 }
 
+/// Waits, where that was asked for, until there is something to answer with.
 async fn list(cx: Cx, query: ListQuery) -> Result<Page<EventEntry>> {
-    cx.page(&query).await
+    let until = Instant::now() + query.wait;
+    loop {
+        let news = cx.platform.signals.next(NUMBERED);
+        let page = cx.page(&query).await?;
+        let stopping = cx.platform.signals.is_closed();
+        if !page.data.is_empty() || stopping || Instant::now() >= until {
+            return Ok(page);
+        }
+        let _ = tokio::time::timeout_at(until, news).await;
+    }
 }
 
 async fn get(cx: Cx, id: Id<EventEntry>) -> Result<EventEntry> {

@@ -53,15 +53,14 @@ impl Filter {
             )));
         }
         let known = |name: &&str| *name == "event" || size.names.iter().any(|own| own == name);
-        let unknown = program.references().variables().into_iter().find(|v| !known(v)).map(
-            |name| {
+        let unknown =
+            program.references().variables().into_iter().find(|v| !known(v)).map(|name| {
                 let column = source.find(name).map_or(1, |at| at + 1);
                 text(
                     format!("line 1, column {column}: only `event` is known, not `{name}`"),
                     format!("línea 1, columna {column}: sólo se conoce `event`, no `{name}`"),
                 )
-            },
-        );
+            });
         unknown.map_or(Ok(Self(program)), |said| Err(refusal(said)))
     }
 
@@ -196,7 +195,9 @@ mod tests {
             "data": {"status": "active", "price": 1999, "tags": ["a", "b"]},
             "previous": {"status": "draft"},
         });
-        Filter::compile(source).unwrap_or_else(|e| panic!("{source}: {e:?}")).verdict(&variable(&event))
+        Filter::compile(source)
+            .unwrap_or_else(|e| panic!("{source}: {e:?}"))
+            .verdict(&variable(&event))
     }
 
     #[test]

@@ -47,9 +47,11 @@ impl Rules {
             patterns: stored(&endpoint.event_types),
             changed: stored(&endpoint.changed_fields),
             // Compiled when it was saved; if that is no longer so, nothing passes.
-            filter: endpoint.filter.as_deref().map(|source| {
-                Filter::compile(source).or_else(|_| Filter::compile("false"))
-            }).and_then(Result::ok),
+            filter: endpoint
+                .filter
+                .as_deref()
+                .map(|source| Filter::compile(source).or_else(|_| Filter::compile("false")))
+                .and_then(Result::ok),
         }
     }
 
@@ -57,9 +59,10 @@ impl Rules {
     pub(crate) fn let_through(&self, event: &event::Model, seen: &mut Seen) -> bool {
         self.fits(&event.r#type)
             && self.changed(event)
-            && self.filter.as_ref().is_none_or(|filter| {
-                filter.verdict(seen.variable(event)) == Verdict::Passes
-            })
+            && self
+                .filter
+                .as_ref()
+                .is_none_or(|filter| filter.verdict(seen.variable(event)) == Verdict::Passes)
     }
 
     fn fits(&self, kind: &str) -> bool {
@@ -72,7 +75,9 @@ impl Rules {
         self.changed.is_empty()
             || self.changed.iter().any(|path| {
                 let pointer = format!("/{}", path.replace('.', "/"));
-                previous.pointer(&pointer).is_some_and(|was| event.data.pointer(&pointer) != Some(was))
+                previous
+                    .pointer(&pointer)
+                    .is_some_and(|was| event.data.pointer(&pointer) != Some(was))
             })
     }
 
@@ -83,9 +88,11 @@ impl Rules {
         event: &event::Model,
     ) -> Vec<Check> {
         let patterns = self.patterns.join(", ");
-        let changed = event.previous.as_ref().and_then(Value::as_object).map(|all| {
-            all.keys().map(String::as_str).collect::<Vec<_>>().join(", ")
-        });
+        let changed = event
+            .previous
+            .as_ref()
+            .and_then(Value::as_object)
+            .map(|all| all.keys().map(String::as_str).collect::<Vec<_>>().join(", "));
         let verdict = self.filter.as_ref().map(|f| f.verdict(Seen::default().variable(event)));
         vec![
             Check {

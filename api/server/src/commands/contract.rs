@@ -17,7 +17,9 @@ pub(crate) fn contract(write: Option<&Path>) -> Result<(), String> {
         Some(folder) => {
             for (name, content) in bodega_docs::artifacts(&registry, &versions) {
                 let path = folder.join(name);
-                std::fs::write(&path, content)
+                let parent = path.parent().unwrap_or(folder);
+                std::fs::create_dir_all(parent)
+                    .and_then(|()| std::fs::write(&path, content))
                     .map_err(|error| format!("cannot write {}: {error}", path.display()))?;
                 println!("wrote {}", path.display());
             }

@@ -24,13 +24,12 @@ pub(crate) async fn keys(config: &Config, keys: Keys) -> Result<(), String> {
                 None => the_only(&corridor).await?,
             };
             let body = wanted(&name, preset.as_deref(), &scopes, &plan)?;
-            let made = corridor
-                .act(owner.uuid(), "api_key.create", async |tx| {
-                    let owner: Organization = tx.load(owner).await?.into();
-                    bodega_identity::issue(tx, &owner, body).await
-                })
-                .await
-                .map_err(|problem| said(&problem))?;
+            let made = Tx::act(corridor.platform(), owner.uuid(), "api_key.create", async |tx| {
+                let owner: Organization = tx.load(owner).await?.into();
+                bodega_identity::issue(tx, &owner, body).await
+            })
+            .await
+            .map_err(|problem| said(&problem))?;
             println!("{}", made.secret);
             eprintln!("{} — keep the secret; it is not shown again", made.key.id);
         }
@@ -53,12 +52,14 @@ pub(crate) async fn keys(config: &Config, keys: Keys) -> Result<(), String> {
         }
         Keys::Revoke { organization, key } => {
             let id = Id::<ApiKey>::parse(&key).map_err(|problem| said(&problem))?;
-            corridor
-                .act(parsed(&organization)?.uuid(), "api_key.revoke", async |tx| {
-                    bodega_identity::revoke(tx.clone(), id).await
-                })
-                .await
-                .map_err(|problem| said(&problem))?;
+            Tx::act(
+                corridor.platform(),
+                parsed(&organization)?.uuid(),
+                "api_key.revoke",
+                async |tx| bodega_identity::revoke(tx.clone(), id).await,
+            )
+            .await
+            .map_err(|problem| said(&problem))?;
             println!("revoked {key}");
         }
     }
@@ -71,10 +72,11 @@ pub(crate) async fn organizations(config: &Config, what: Organizations) -> Resul
     match what {
         Organizations::Create { name } => {
             let id = uuid::Uuid::now_v7();
-            let made = corridor
-                .act(id, "organization.create", async |tx| create(tx, &name).await)
-                .await
-                .map_err(|problem| said(&problem))?;
+            let made = Tx::act(corridor.platform(), id, "organization.create", async |tx| {
+                create(tx, &name).await
+            })
+            .await
+            .map_err(|problem| said(&problem))?;
             println!("{}", serde_json::to_string_pretty(&made).unwrap_or_default());
         }
         Organizations::List => {

@@ -5,6 +5,7 @@ use std::io::{BufReader, Read};
 use std::path::Path;
 
 use bodega_catalog::import::{self as catalog, ROWS_MAX};
+use bodega_kernel::Tx;
 use flate2::read::GzDecoder;
 
 use crate::commands::{corridor, organization, said};
@@ -36,10 +37,11 @@ pub(crate) async fn import(config: &Config, path: &Path, owner: &str) -> Result<
         if chunk.is_empty() {
             break;
         }
-        let done = corridor
-            .act(owner.uuid(), "catalog.import", async |tx| catalog::import(tx, &chunk).await)
-            .await
-            .map_err(|problem| said(&problem))?;
+        let done = Tx::act(corridor.platform(), owner.uuid(), "catalog.import", async |tx| {
+            catalog::import(tx, &chunk).await
+        })
+        .await
+        .map_err(|problem| said(&problem))?;
         created += done.products;
         skipped += done.skipped;
         wrong += done.rejected.len();

@@ -4,11 +4,13 @@ mod contract;
 mod doctor;
 mod identity;
 mod import;
+mod worker;
 
 pub(crate) use contract::contract;
 pub(crate) use doctor::doctor;
 pub(crate) use identity::{keys, organizations};
 pub(crate) use import::import;
+pub(crate) use worker::worker;
 
 use bodega_contract::{Authenticator, Caller, LimitState, Limiter, Principal, Recorder};
 use bodega_corridor::Corridor;

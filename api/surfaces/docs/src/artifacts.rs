@@ -5,11 +5,15 @@ use bodega_kernel::{Code, Language, Text, Versions, problem};
 use serde_json::{Value, json};
 
 /// The files of `openapi/` that this door makes, by their name there.
-pub fn artifacts(registry: &Registry, versions: &Versions) -> Vec<(&'static str, String)> {
-    vec![
-        ("openapi.json", pretty(&crate::openapi(registry, versions))),
-        ("problems.json", pretty(&problems())),
-    ]
+pub fn artifacts(registry: &Registry, versions: &Versions) -> Vec<(String, String)> {
+    let mut all = vec![
+        ("openapi.json".to_owned(), pretty(&crate::openapi(registry, versions))),
+        ("problems.json".to_owned(), pretty(&problems())),
+    ];
+    for event in crate::event_types(registry, versions) {
+        all.push((format!("events/{}.json", event.name), pretty(&event.schema)));
+    }
+    all
 }
 
 fn problems() -> Value {

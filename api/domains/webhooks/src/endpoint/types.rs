@@ -75,8 +75,7 @@ pub struct WebhookEndpoint {
 
 /// A field of an object, or of an object in it: `status`, `dimensions.length_mm`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
-#[schema(max_length = 120, pattern = r"^[a-z][a-z0-9_]*(\.[a-z][a-z0-9_]*)*$",
-    examples("status"))]
+#[schema(max_length = 120, pattern = r"^[a-z][a-z0-9_]*(\.[a-z][a-z0-9_]*)*$", examples("status"))]
 pub struct FieldPath(pub String);
 
 /// A field of an object: `status`.
@@ -304,8 +303,12 @@ fn thirty() -> i32 {
 pub struct WebhookEndpointPatch {
     /// Where events are sent.
     #[serde(default)]
-    #[schema(pattern = r"^https?://[!-~]+$", max_length = 2048, nullable = false,
-        examples("https://shop.example.com/hooks/bodega"))]
+    #[schema(
+        pattern = r"^https?://[!-~]+$",
+        max_length = 2048,
+        nullable = false,
+        examples("https://shop.example.com/hooks/bodega")
+    )]
     pub url: Option<String>,
     /// The types of events that are sent: all of them, not only what is new.
     #[serde(default)]
@@ -357,8 +360,11 @@ pub struct WebhookEndpointPatch {
 #[derive(Clone, Debug, Serialize, ToSchema)]
 pub struct NewWebhookEndpoint {
     /// What to check signatures with: `whsec_…`, or the public key `whpk_…` of an Ed25519 pair.
-    #[schema(max_length = 120, pattern = "^wh(sec|pk)_[A-Za-z0-9+/=]+$",
-        examples("whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"))]
+    #[schema(
+        max_length = 120,
+        pattern = "^wh(sec|pk)_[A-Za-z0-9+/=]+$",
+        examples("whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw")
+    )]
     pub secret: String,
     /// The endpoint.
     #[serde(flatten)]
@@ -477,4 +483,3 @@ pub struct WebhookReplayed {
     /// Whether this was only counted.
     pub dry_run: bool,
 }
-

@@ -6,7 +6,7 @@ use serde_json::{Map, Value, json};
 use super::problem::REQUEST_ID;
 
 /// A trace, in examples.
-const TRACE: &str = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
+pub(super) const TRACE: &str = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
 
 /// No type nests deeper; a type that is made of itself ends here.
 const LEVELS_MAX: usize = 8;

@@ -4,6 +4,7 @@
 //! from the registry as JSON and stay JSON, because utoipa's types drop keywords that they do not
 //! know (`const`); they are put in at the end, and what nothing refers to is left out.
 
+mod events;
 mod example;
 mod finish;
 mod headers;
@@ -28,6 +29,8 @@ use utoipa::openapi::tag::{Tag, TagBuilder};
 use utoipa::openapi::{
     ComponentsBuilder, Contact, HttpMethod, Info, License, OpenApiBuilder, Paths, Response, Server,
 };
+
+pub use events::{EventDoc, event_types};
 
 const ABOUT: &str = "\
 The back office of a shop as one API.

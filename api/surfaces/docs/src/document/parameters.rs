@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use bodega_contract::{FilterRule, Kind, ListRules, Method, Operation, Registry};
 use bodega_kernel::Versions;
+use bodega_kernel::json::WHOLE_MAX;
 use serde_json::Value;
 use utoipa::openapi::path::{
     OperationBuilder, Parameter, ParameterBuilder, ParameterIn, ParameterStyle,
@@ -12,7 +13,7 @@ use utoipa::openapi::schema::Schema;
 use utoipa::openapi::{Ref, RefOr, Required};
 
 use super::plain::{
-    choice, filtered, filtered_in, id, id_example, several, small, text, yes_or_no,
+    choice, filtered, filtered_in, id, id_example, several, small, text, whole, yes_or_no,
 };
 use super::{Shared, Source, spoken};
 
@@ -94,6 +95,9 @@ pub(super) fn add(
     }
     if let Some(rules) = &operation.list {
         described = shared_ones(described, &["limit", "cursor", "count"]).parameter(sort(rules));
+        if rules.feed {
+            described = described.parameter(after()).parameter(wait());
+        }
         for rule in &rules.filters {
             for parameter in filters(rule) {
                 described = described.parameter(parameter);
@@ -139,10 +143,26 @@ fn listed(name: &str, schema: RefOr<Schema>, about: &str) -> Parameter {
 
 fn in_path(operation: &Operation) -> Parameter {
     let about = format!("The id of the {}.", spoken(operation.resource));
-    let schema = id(operation.prefix).examples([id_example(operation.prefix)]);
+    let schema = match operation.prefix {
+        // What is no object has a name rather than an id.
+        "" => text("^[a-z_]+(\\.[a-z_]+)*$", 100),
+        prefix => id(prefix).examples([id_example(prefix)]),
+    };
     let mut parameter = one("id", ParameterIn::Path, schema.into(), &about);
     parameter.required = Required::True;
     parameter
+}
+
+fn after() -> Parameter {
+    let about = "Follows the log: only what comes after this `sequence`, in its order; 0 for all.";
+    one("after", ParameterIn::Query, whole(0, WHOLE_MAX).into(), about)
+}
+
+fn wait() -> Parameter {
+    let about =
+        "How many seconds to wait for something to answer with, where there is nothing yet.";
+    let schema = small(0, 30).default(Some(Value::from(0)));
+    one("wait_s", ParameterIn::Query, schema.into(), about)
 }
 
 fn sort(rules: &ListRules) -> Parameter {

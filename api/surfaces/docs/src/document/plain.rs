@@ -46,7 +46,8 @@ pub(super) fn small(minimum: i64, maximum: i64) -> ObjectBuilder {
     whole(minimum, maximum).format(Some(SchemaFormat::KnownFormat(KnownFormat::Int32)))
 }
 
-fn whole(minimum: i64, maximum: i64) -> ObjectBuilder {
+/// A whole number.
+pub(super) fn whole(minimum: i64, maximum: i64) -> ObjectBuilder {
     ObjectBuilder::new()
         .schema_type(Type::Integer)
         .format(Some(SchemaFormat::KnownFormat(KnownFormat::Int64)))

@@ -2,8 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use bodega_contract::{Operation as Declared, Registry};
-use bodega_kernel::Event;
+use bodega_contract::Registry;
 use serde_json::{Value, json};
 use utoipa::openapi::path::{OperationBuilder, Parameter, ParameterBuilder, ParameterIn};
 use utoipa::openapi::request_body::RequestBodyBuilder;
@@ -22,15 +21,15 @@ const ENVELOPE: &str = "EventEnvelope";
 /// An entry a type of event, in the order of their names.
 pub(super) fn paths(source: &Source<'_>) -> Paths {
     let mut all = Paths::new();
-    for (name, (event, cause)) in events(source.registry) {
+    for (name, event) in source.registry.events() {
         let content = ContentBuilder::new().schema(Some(Ref::from_schema_name(body_of(name))));
         let body = RequestBodyBuilder::new()
             .required(Some(Required::True))
             .content("application/json", content.build());
         let mut operation = OperationBuilder::new()
-            .tag(tag(source.registry, name, cause))
+            .tag(tag(source.registry, name))
             .operation_id(Some(format!("webhook.{name}")))
-            .summary(Some(name))
+            .summary(Some(*name))
             .description(Some(event.about))
             .request_body(Some(body.build()))
             .securities(Some([]))
@@ -43,17 +42,18 @@ pub(super) fn paths(source: &Source<'_>) -> Paths {
         for header in signature() {
             operation = operation.parameter(header);
         }
-        all.paths.insert(name.to_owned(), PathItem::new(HttpMethod::Post, operation.build()));
+        all.paths.insert((*name).to_owned(), PathItem::new(HttpMethod::Post, operation.build()));
     }
     all
 }
 
 /// The schema of an event, and those of its types.
 pub(super) fn schemas(source: &Source<'_>) -> BTreeMap<String, Value> {
-    let events = events(source.registry);
-    let mut all: BTreeMap<String, Value> = events
-        .into_iter()
-        .map(|(name, (event, _))| {
+    let mut all: BTreeMap<String, Value> = source
+        .registry
+        .events()
+        .iter()
+        .map(|(name, event)| {
             let data = match source.registry.view(resource_of(name)) {
                 Some(view) => reference(view),
                 None => json!({"type": "object", "description": "The object after the change."}),
@@ -75,28 +75,17 @@ pub(super) fn schemas(source: &Source<'_>) -> BTreeMap<String, Value> {
     all
 }
 
-/// The types of events, each with an operation that causes it.
-fn events(registry: &Registry) -> BTreeMap<&'static str, (&'static Event, &Declared)> {
-    let mut all = BTreeMap::new();
-    for operation in registry.operations() {
-        for event in &operation.emits {
-            all.entry(event.name).or_insert((*event, operation));
-        }
-    }
-    all
-}
-
 fn resource_of(event: &str) -> &str {
     event.split('.').next().unwrap_or_default()
 }
 
-fn tag(registry: &Registry, event: &'static str, cause: &Declared) -> &'static str {
+fn tag(registry: &Registry, event: &'static str) -> &'static str {
     let mut names = registry.resources().map(|(name, _)| name);
-    names.find(|name| *name == resource_of(event)).unwrap_or(cause.resource)
+    names.find(|name| *name == resource_of(event)).unwrap_or("event")
 }
 
 /// `product.price_changed` is a `ProductPriceChangedEvent`.
-fn body_of(event: &str) -> String {
+pub(super) fn body_of(event: &str) -> String {
     let mut name = String::new();
     for word in event.split(['.', '_']) {
         let mut letters = word.chars();

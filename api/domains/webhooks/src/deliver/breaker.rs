@@ -1,0 +1,147 @@
+//! The breaker: an endpoint that only fails is left alone, its owner is told, and one delivery is
+//! tried from time to time, until it works and all that waited goes on.
+
+use std::sync::Arc;
+
+use bodega_kernel::{Event, Id, Platform, Result, Tx};
+use chrono::{DateTime, TimeDelta, Utc};
+use entity::webhooks::{webhook_endpoint, webhook_health};
+use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, sea_query::Expr};
+
+use crate::endpoint::{DISABLED, DisabledReason, EndpointState, RECOVERED, WebhookEndpoint};
+use crate::named;
+
+/// Failures one after the other that disable an endpoint. More than the tries of one delivery, so
+/// that one event that the receiver cannot take is not enough.
+pub(super) const FAILURES_MAX: i64 = 20;
+
+/// The first wait for a probe; each one that fails doubles it.
+const PROBE_S: i64 = 60;
+
+/// The longest wait for a probe.
+const PROBE_S_MAX: i64 = 3_600;
+
+/// When an endpoint is probed after so many probes failed.
+pub(super) fn next_probe(now: DateTime<Utc>, probes: i32) -> DateTime<Utc> {
+    let doubled = PROBE_S << probes.clamp(0, 10);
+    now + TimeDelta::seconds(doubled.min(PROBE_S_MAX))
+}
+
+/// Disables an endpoint that only fails; when it is probed.
+pub(super) async fn open(
+    platform: &Arc<Platform>,
+    endpoint: &webhook_endpoint::Model,
+) -> Result<DateTime<Utc>> {
+    let probe_at = next_probe(bodega_kernel::micros(platform.clock.now()), 0);
+    change(
+        platform,
+        endpoint,
+        &DISABLED,
+        Change {
+            from: EndpointState::Enabled,
+            state: EndpointState::Disabled,
+            reason: Some(DisabledReason::Failing),
+            probe: Some((probe_at, 1)),
+        },
+    )
+    .await?;
+    Ok(probe_at)
+}
+
+/// Writes down that a probe failed; when the next one is made.
+#[expect(clippy::disallowed_methods, reason = "health follows from tries and is no event")]
+pub(super) async fn put_off(
+    platform: &Platform,
+    health: &webhook_health::Model,
+) -> Result<DateTime<Utc>> {
+    use webhook_health::Column as C;
+    let probe_at = next_probe(bodega_kernel::micros(platform.clock.now()), health.probes);
+    webhook_health::Entity::update_many()
+        .filter(C::Id.eq(health.id))
+        .col_expr(C::ProbeAt, Expr::value(probe_at))
+        .col_expr(C::Probes, Expr::value(health.probes + 1))
+        .exec(platform.db.writer())
+        .await?;
+    Ok(probe_at)
+}
+
+/// Lets an endpoint that works again go on.
+pub(super) async fn close(
+    platform: &Arc<Platform>,
+    endpoint: &webhook_endpoint::Model,
+) -> Result<()> {
+    change(
+        platform,
+        endpoint,
+        &RECOVERED,
+        Change {
+            from: EndpointState::Disabled,
+            state: EndpointState::Enabled,
+            reason: None,
+            probe: None,
+        },
+    )
+    .await
+}
+
+/// Disables an endpoint that answered 410.
+pub(super) async fn gone(
+    platform: &Arc<Platform>,
+    endpoint: &webhook_endpoint::Model,
+) -> Result<()> {
+    let from = EndpointState::Enabled;
+    let state = EndpointState::Disabled;
+    let reason = Some(DisabledReason::Gone);
+    change(platform, endpoint, &DISABLED, Change { from, state, reason, probe: None }).await
+}
+
+/// What becomes of an endpoint.
+struct Change {
+    /// Only if it is this: the owner may have paused it meanwhile.
+    from: EndpointState,
+    state: EndpointState,
+    reason: Option<DisabledReason>,
+    /// When it is probed, and how often it has been.
+    probe: Option<(DateTime<Utc>, i32)>,
+}
+
+async fn change(
+    platform: &Arc<Platform>,
+    endpoint: &webhook_endpoint::Model,
+    event: &'static Event,
+    change: Change,
+) -> Result<()> {
+    let operation = "webhook_endpoint.breaker";
+    Tx::act(platform, endpoint.organization_id, operation, async |tx| {
+        let row = tx.load(Id::<WebhookEndpoint>::from_uuid(endpoint.id)).await?;
+        if row.state != named(&change.from) {
+            return Ok(());
+        }
+        probe(tx, &row, change.probe).await?;
+        let _: WebhookEndpoint = tx
+            .update(event, row, |next| {
+                next.state = named(&change.state);
+                next.disabled_reason = change.reason.map(|reason| named(&reason));
+            })
+            .await?;
+        Ok(())
+    })
+    .await
+}
+
+#[expect(clippy::disallowed_methods, reason = "the endpoint's own event tells of it")]
+async fn probe(
+    tx: &Tx,
+    row: &webhook_endpoint::Model,
+    probe: Option<(DateTime<Utc>, i32)>,
+) -> Result<()> {
+    use webhook_health::Column as C;
+    webhook_health::Entity::update_many()
+        .filter(C::OrganizationId.eq(tx.organization))
+        .filter(C::Id.eq(row.id))
+        .col_expr(C::ProbeAt, Expr::value(probe.map(|(at, _)| at)))
+        .col_expr(C::Probes, Expr::value(probe.map_or(0, |(_, probes)| probes)))
+        .exec(tx.db())
+        .await?;
+    Ok(())
+}

@@ -1,0 +1,384 @@
+//! Working off an endpoint: everything that is due, many at once, in order where that was asked.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicI64, Ordering as Atomic};
+use std::time::{Duration, Instant};
+
+use bodega_courier::{Bytes, Carrier, Outcome};
+use bodega_kernel::{Platform, Result};
+use bodega_worker::{Done, Handler, Stop, Taken};
+use chrono::{DateTime, TimeDelta, Utc};
+use entity::Owned;
+use entity::webhooks::{event, webhook_delivery, webhook_endpoint, webhook_health};
+use futures::future::BoxFuture;
+use futures::{TryStreamExt, stream};
+use moka::sync::Cache;
+use sea_orm::{ColumnTrait, QueryFilter};
+use uuid::Uuid;
+
+use super::breaker::{self, FAILURES_MAX};
+use super::ledger::{self, Entry, Fate, Ledger};
+use super::pages::{self, After};
+use super::target::Target;
+use super::{endpoint_of, payload, retry};
+use crate::endpoint::Ordering;
+use crate::word;
+
+/// An endpoint gives its place to others after this, and comes back.
+const SLICE: Duration = Duration::from_secs(2);
+
+/// Messages on their way to one endpoint at once: as long as it answers, and once it fails.
+const IN_FLIGHT: usize = 64;
+const IN_FLIGHT_FAILING: usize = 4;
+
+const TARGETS_KEPT: u64 = 1_000;
+const EVENTS_KEPT: u64 = 1_000;
+const EVENTS_KEPT_FOR: Duration = Duration::from_secs(30);
+
+/// Sends deliveries.
+#[derive(Clone)]
+pub struct Deliverer(Arc<Inner>);
+
+struct Inner {
+    platform: Arc<Platform>,
+    carrier: Arc<dyn Carrier>,
+    ledger: Ledger,
+    targets: Cache<(Uuid, i64), Arc<Target>>,
+    events: Cache<Uuid, Arc<event::Model>>,
+}
+
+/// One endpoint being worked off.
+struct Run {
+    target: Arc<Target>,
+    /// Failures one after the other, as far as is known here.
+    failures: AtomicI64,
+    /// Nothing more is to be sent: the endpoint is gone, or asked to be left alone.
+    over: AtomicBool,
+    gone: AtomicBool,
+    until: Instant,
+    stop: Stop,
+}
+
+impl Run {
+    fn is_over(&self) -> bool {
+        self.over.load(Atomic::Relaxed)
+            || self.failures.load(Atomic::Relaxed) >= FAILURES_MAX
+            || self.stop.is_set()
+    }
+
+    fn takes_more(&self) -> bool {
+        !self.is_over() && Instant::now() < self.until
+    }
+}
+
+impl Handler for Deliverer {
+    fn run(&self, job: Taken, stop: Stop) -> BoxFuture<'static, Result<Done>> {
+        let inner = self.0.clone();
+        Box::pin(async move { inner.work(endpoint_of(&job.args)?, stop).await })
+    }
+}
+
+impl Deliverer {
+    /// Starts what it needs; to be called where the workers run.
+    pub fn new(platform: Arc<Platform>, carrier: Arc<dyn Carrier>) -> Self {
+        let ledger = Ledger::start(platform.clone());
+        let targets = Cache::new(TARGETS_KEPT);
+        let events =
+            Cache::builder().max_capacity(EVENTS_KEPT).time_to_live(EVENTS_KEPT_FOR).build();
+        Self(Arc::new(Inner { platform, carrier, ledger, targets, events }))
+    }
+}
+
+impl Inner {
+    fn now(&self) -> DateTime<Utc> {
+        bodega_kernel::micros(self.platform.clock.now())
+    }
+
+    async fn work(self: &Arc<Self>, endpoint: Uuid, stop: Stop) -> Result<Done> {
+        let Some((row, health)) = self.load(endpoint).await? else { return Ok(Done::Finished) };
+        let now = self.now();
+        let wait = |at: Option<DateTime<Utc>>| at.filter(|at| *at > now);
+        match (row.state.as_str(), row.disabled_reason.as_deref()) {
+            ("enabled", _) => match wait(health.held_until) {
+                Some(until) => Ok(Done::Again(until)),
+                None => self.drain(row, &health, stop).await,
+            },
+            ("disabled", Some("failing")) => match wait(health.probe_at) {
+                Some(at) => Ok(Done::Again(at)),
+                None => self.probe(row, &health, stop).await,
+            },
+            // What waits goes on when the endpoint is resumed.
+            _ => Ok(Done::Finished),
+        }
+    }
+
+    async fn load(
+        &self,
+        endpoint: Uuid,
+    ) -> Result<Option<(webhook_endpoint::Model, webhook_health::Model)>> {
+        let db = self.platform.db.reader();
+        let row = webhook_endpoint::Entity::of_every_organization()
+            .filter(webhook_endpoint::Column::Id.eq(endpoint))
+            .one(db)
+            .await?;
+        let health = webhook_health::Entity::of_every_organization()
+            .filter(webhook_health::Column::Id.eq(endpoint))
+            .one(db)
+            .await?;
+        Ok(row.zip(health))
+    }
+
+    fn target(&self, row: webhook_endpoint::Model) -> Result<Arc<Target>> {
+        let key = (row.id, row.version);
+        if let Some(target) = self.targets.get(&key) {
+            return Ok(target);
+        }
+        let target = Target::of(&self.platform, row)?;
+        self.targets.insert(key, target.clone());
+        Ok(target)
+    }
+
+    fn run(
+        &self,
+        row: webhook_endpoint::Model,
+        health: &webhook_health::Model,
+        stop: Stop,
+    ) -> Result<Run> {
+        Ok(Run {
+            target: self.target(row)?,
+            failures: AtomicI64::new(health.consecutive_failures),
+            over: AtomicBool::new(false),
+            gone: AtomicBool::new(false),
+            until: Instant::now() + SLICE,
+            stop,
+        })
+    }
+
+    /// Sends what is due, and says when to come back.
+    async fn drain(
+        self: &Arc<Self>,
+        row: webhook_endpoint::Model,
+        health: &webhook_health::Model,
+        stop: Stop,
+    ) -> Result<Done> {
+        let run = Arc::new(self.run(row, health, stop)?);
+        let row = &run.target.row;
+        let failing = health.consecutive_failures > 0;
+        let in_flight = if failing { IN_FLIGHT_FAILING } else { IN_FLIGHT };
+        let ordering = word(&row.ordering).unwrap_or_default();
+        match ordering {
+            Ordering::None => self.drain_all(&run, in_flight).await?,
+            Ordering::PerObject => self.drain_in_order(&run, in_flight).await?,
+        }
+        if run.gone.load(Atomic::Relaxed) {
+            breaker::gone(&self.platform, row).await?;
+            return Ok(Done::Finished);
+        }
+        if run.failures.load(Atomic::Relaxed) >= FAILURES_MAX {
+            return Ok(Done::Again(breaker::open(&self.platform, row).await?));
+        }
+        // The one whose turn it is next, which may be due already.
+        let next = pages::next_due(&self.platform, row.id, ordering).await?;
+        Ok(next.map_or(Done::Finished, |due| Done::Again(due.max(self.now()))))
+    }
+
+    async fn drain_all(self: &Arc<Self>, run: &Arc<Run>, in_flight: usize) -> Result<()> {
+        let (inner, paged) = (self.clone(), run.clone());
+        let pages = stream::try_unfold(After::default(), move |after| {
+            let (inner, run) = (inner.clone(), paged.clone());
+            async move { inner.page(&run, after).await }
+        });
+        let deliveries = pages.map_ok(|page| stream::iter(page.into_iter().map(Result::Ok)));
+        let (inner, run) = (self.clone(), run.clone());
+        deliveries
+            .try_flatten()
+            .try_for_each_concurrent(in_flight, move |delivery| {
+                let (inner, run) = (inner.clone(), run.clone());
+                async move { inner.deliver(&run, &delivery).await.map(drop) }
+            })
+            .await
+    }
+
+    /// The next page of what is due, with its events at hand.
+    async fn page(
+        &self,
+        run: &Run,
+        after: After,
+    ) -> Result<Option<(Vec<webhook_delivery::Model>, After)>> {
+        if !run.takes_more() {
+            return Ok(None);
+        }
+        let page = pages::due(&self.platform, run.target.row.id, self.now(), &after).await?;
+        let Some(after) = page.last().map(After::of) else { return Ok(None) };
+        self.fetch_events(&page).await?;
+        Ok(Some((page, after)))
+    }
+
+    /// One object does not wait for the other; one event of an object waits for the other.
+    async fn drain_in_order(self: &Arc<Self>, run: &Arc<Run>, in_flight: usize) -> Result<()> {
+        while run.takes_more() {
+            let chains = pages::chains(&self.platform, run.target.row.id, self.now()).await?;
+            if chains.is_empty() {
+                return Ok(());
+            }
+            for chain in &chains {
+                self.fetch_events(chain).await?;
+            }
+            let (inner, run) = (self.clone(), run.clone());
+            stream::iter(chains.into_iter().map(Result::<_>::Ok))
+                .try_for_each_concurrent(in_flight, move |chain| {
+                    let (inner, run) = (inner.clone(), run.clone());
+                    async move { inner.deliver_in_order(&run, &chain).await }
+                })
+                .await?;
+        }
+        Ok(())
+    }
+
+    /// The events of one object: while one is not delivered, those after it wait.
+    async fn deliver_in_order(&self, run: &Run, chain: &[webhook_delivery::Model]) -> Result<()> {
+        for delivery in chain {
+            match self.deliver(run, delivery).await? {
+                Some(Fate::Delivered | Fate::Dead) => {}
+                _ => break,
+            }
+        }
+        Ok(())
+    }
+
+    /// Tries one delivery of an endpoint that only failed.
+    async fn probe(
+        &self,
+        row: webhook_endpoint::Model,
+        health: &webhook_health::Model,
+        stop: Stop,
+    ) -> Result<Done> {
+        let Some(delivery) = pages::head(&self.platform, row.id).await? else {
+            return Ok(Done::Again(self.now() + TimeDelta::minutes(1)));
+        };
+        let run = self.run(row, health, stop)?;
+        run.failures.store(0, Atomic::Relaxed);
+        self.fetch_events(std::slice::from_ref(&delivery)).await?;
+        match self.deliver(&run, &delivery).await? {
+            Some(Fate::Delivered) => {
+                breaker::close(&self.platform, &run.target.row).await?;
+                Ok(Done::Again(self.now()))
+            }
+            Some(_) => Ok(Done::Again(breaker::put_off(&self.platform, health).await?)),
+            None => Ok(Done::Again(self.now())),
+        }
+    }
+
+    /// Reads the events of these deliveries that are not at hand, in one statement.
+    async fn fetch_events(&self, deliveries: &[webhook_delivery::Model]) -> Result<()> {
+        let missing: Vec<Uuid> = deliveries
+            .iter()
+            .filter(|delivery| delivery.payload.is_none())
+            .map(|delivery| delivery.event_id)
+            .filter(|event| !self.events.contains_key(event))
+            .collect();
+        if missing.is_empty() {
+            return Ok(());
+        }
+        let events = event::Entity::of_every_organization()
+            .filter(event::Column::Id.is_in(missing))
+            .all(self.platform.db.reader())
+            .await?;
+        for event in events {
+            self.events.insert(event.id, Arc::new(event));
+        }
+        Ok(())
+    }
+
+    /// What is posted; nothing where the event has been erased.
+    async fn body(
+        &self,
+        target: &Target,
+        delivery: &webhook_delivery::Model,
+    ) -> Result<Option<Bytes>> {
+        if let Some(payload) = &delivery.payload {
+            return Ok(Some(Bytes::from(payload.clone())));
+        }
+        if !self.events.contains_key(&delivery.event_id) {
+            self.fetch_events(std::slice::from_ref(delivery)).await?;
+        }
+        let Some(event) = self.events.get(&delivery.event_id) else { return Ok(None) };
+        let versions = &self.platform.versions;
+        payload::body(versions, &target.row, &event, delivery.previous_sequence).map(Some)
+    }
+
+    /// Tries one delivery and writes down what came of it; `None` where it was not tried.
+    async fn deliver(&self, run: &Run, delivery: &webhook_delivery::Model) -> Result<Option<Fate>> {
+        if let Some(pace) = &run.target.pace {
+            pace.until_ready().await;
+        }
+        if run.is_over() {
+            return Ok(None);
+        }
+        let Some(body) = self.body(&run.target, delivery).await? else {
+            self.ledger.record(Entry::erased(delivery, self.now())).await?;
+            return Ok(Some(Fate::Dead));
+        };
+        let now = self.now();
+        let receipt = self.carrier.send(run.target.message(delivery, body, now)?).await;
+        let outcome = receipt.outcome;
+        let labels = [("outcome", outcome.code())];
+        metrics::counter!("bodega_webhook_attempts_total", &labels).increment(1);
+        metrics::histogram!("bodega_webhook_attempt_seconds")
+            .record(receipt.duration.as_secs_f64());
+
+        let attempt = ledger::attempt(delivery, receipt, now);
+        let (fate, held_until) = self.fate(run, delivery, outcome);
+        self.ledger.record(Entry { attempt, fate, held_until }).await?;
+        Ok(Some(fate))
+    }
+
+    /// What follows from an outcome, for the delivery and for the run.
+    fn fate(
+        &self,
+        run: &Run,
+        delivery: &webhook_delivery::Model,
+        outcome: Outcome,
+    ) -> (Fate, Option<DateTime<Utc>>) {
+        if outcome.is_delivered() {
+            run.failures.store(0, Atomic::Relaxed);
+            return (Fate::Delivered, None);
+        }
+        run.failures.fetch_add(1, Atomic::Relaxed);
+        let now = self.now();
+        let asked = match outcome {
+            Outcome::Gone => {
+                run.gone.store(true, Atomic::Relaxed);
+                run.over.store(true, Atomic::Relaxed);
+                return (Fate::Dead, None);
+            }
+            Outcome::RetryLater { after: Some(after), .. } => {
+                run.over.store(true, Atomic::Relaxed);
+                Some(after.wait(now))
+            }
+            _ => None,
+        };
+        let held = asked.and_then(|asked| TimeDelta::from_std(asked).ok()).map(|wait| now + wait);
+        let next = retry::next(delivery.id, delivery.attempts + 1, now, asked);
+        (next.map_or(Fate::Dead, Fate::Again), held)
+    }
+}
+
+/// Deliveries by object, each in order.
+pub(super) fn by_object(
+    deliveries: Vec<webhook_delivery::Model>,
+) -> Vec<Vec<webhook_delivery::Model>> {
+    let mut chains: Vec<Vec<webhook_delivery::Model>> = Vec::new();
+    let mut places: HashMap<String, usize> = HashMap::new();
+    for delivery in deliveries {
+        let place = *places.entry(delivery.object_id.clone()).or_insert_with(|| {
+            chains.push(Vec::new());
+            chains.len() - 1
+        });
+        if let Some(chain) = chains.get_mut(place) {
+            chain.push(delivery);
+        }
+    }
+    chains
+}

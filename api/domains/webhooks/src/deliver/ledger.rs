@@ -1,0 +1,242 @@
+//! What came of each try, written many at a time: a process has one ledger, so that a thousand
+//! deliveries a second are a few transactions. A try that is not written is made again.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use bodega_courier::Receipt;
+use bodega_kernel::{Language, Platform, Problem, Result, in_powers_of_two, problem};
+use chrono::{DateTime, Utc};
+use entity::webhooks::{webhook_attempt, webhook_delivery, webhook_health};
+use sea_orm::{
+    ColumnTrait, DatabaseTransaction, EntityTrait, IntoActiveModel, QueryFilter,
+    sea_query::{Expr, ExprTrait},
+};
+use serde_json::{Map, Value};
+use tokio::sync::{mpsc, oneshot};
+use uuid::Uuid;
+
+/// Tries written in one transaction.
+const BATCH: usize = 256;
+
+/// Tries that wait to be written; beyond them, sending waits.
+const WAITING_MAX: usize = 2_048;
+
+/// What happens to a delivery after a try.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Fate {
+    Delivered,
+    Again(DateTime<Utc>),
+    Dead,
+}
+
+/// One try.
+pub(super) struct Entry {
+    pub(super) attempt: webhook_attempt::Model,
+    pub(super) fate: Fate,
+    /// Until when the receiver asked to be left alone.
+    pub(super) held_until: Option<DateTime<Utc>>,
+}
+
+impl Entry {
+    /// A try that could not be made: what was to be sent has been erased.
+    pub(super) fn erased(delivery: &webhook_delivery::Model, now: DateTime<Utc>) -> Self {
+        let attempt = webhook_attempt::Model {
+            id: Uuid::now_v7(),
+            organization_id: delivery.organization_id,
+            delivery_id: delivery.id,
+            endpoint_id: delivery.endpoint_id,
+            event_id: delivery.event_id,
+            number: delivery.attempts + 1,
+            outcome: problem::PAYLOAD_GONE.code.to_owned(),
+            reason: problem::PAYLOAD_GONE.about.get(Language::default()).to_owned(),
+            status: None,
+            duration_us: 0,
+            address: None,
+            response_headers: Value::Object(Map::new()),
+            response_body: None,
+            response_truncated: false,
+            created_at: now,
+        };
+        Self { attempt, fate: Fate::Dead, held_until: None }
+    }
+}
+
+type Waiting = (Entry, oneshot::Sender<bool>);
+
+/// Where tries are written.
+#[derive(Clone)]
+pub(super) struct Ledger(mpsc::Sender<Waiting>);
+
+impl Ledger {
+    /// Starts writing, for as long as somebody holds the ledger.
+    pub(super) fn start(platform: Arc<Platform>) -> Self {
+        let (sender, mut receiver) = mpsc::channel::<Waiting>(WAITING_MAX);
+        tokio::spawn(async move {
+            let mut waiting = Vec::with_capacity(BATCH);
+            while receiver.recv_many(&mut waiting, BATCH).await > 0 {
+                let (entries, told): (Vec<_>, Vec<_>) = waiting.drain(..).unzip();
+                let written = match write(&platform, &entries).await {
+                    Ok(()) => true,
+                    Err(problem) => {
+                        tracing::warn!(%problem, tries = entries.len(), "tries were not written");
+                        false
+                    }
+                };
+                for told in told {
+                    let _ = told.send(written);
+                }
+            }
+        });
+        Self(sender)
+    }
+
+    /// Writes a try down, and returns when it is there.
+    pub(super) async fn record(&self, entry: Entry) -> Result<()> {
+        let (told, written) = oneshot::channel();
+        let lost = |_| Problem::internal("the ledger has ended");
+        self.0.send((entry, told)).await.map_err(|_| Problem::internal("the ledger has ended"))?;
+        match written.await.map_err(lost)? {
+            true => Ok(()),
+            false => Err(Problem::new(&problem::DATABASE_UNAVAILABLE)),
+        }
+    }
+}
+
+/// A try as it is kept.
+pub(super) fn attempt(
+    delivery: &webhook_delivery::Model,
+    receipt: Receipt,
+    now: DateTime<Utc>,
+) -> webhook_attempt::Model {
+    let Receipt { outcome, duration, connect: _, address, status, headers, body, truncated } =
+        receipt;
+    let headers: Map<String, Value> =
+        headers.into_iter().map(|(name, value)| (name, no_nul(value).into())).collect();
+    webhook_attempt::Model {
+        id: Uuid::now_v7(),
+        organization_id: delivery.organization_id,
+        delivery_id: delivery.id,
+        endpoint_id: delivery.endpoint_id,
+        event_id: delivery.event_id,
+        number: delivery.attempts + 1,
+        outcome: outcome.code().to_owned(),
+        reason: outcome.text().get(Language::default()).to_owned(),
+        status: status.map(i32::from),
+        duration_us: i64::try_from(duration.as_micros()).unwrap_or(i64::MAX),
+        address: address.map(|address| address.to_string()),
+        response_headers: Value::Object(headers),
+        response_body: Some(no_nul(String::from_utf8_lossy(&body).into_owned())),
+        response_truncated: truncated,
+        created_at: now,
+    }
+}
+
+/// PostgreSQL keeps no NUL.
+fn no_nul(text: String) -> String {
+    if text.contains('\0') { text.replace('\0', "\u{fffd}") } else { text }
+}
+
+#[expect(clippy::disallowed_methods, reason = "tries follow from events and are none")]
+async fn write(platform: &Platform, entries: &[Entry]) -> Result<()> {
+    let now = bodega_kernel::micros(platform.clock.now());
+    let tx = platform.db.begin().await?;
+    let attempts: Vec<_> = entries.iter().map(|entry| entry.attempt.clone()).collect();
+    for chunk in in_powers_of_two(&attempts) {
+        let models = chunk.iter().cloned().map(IntoActiveModel::into_active_model);
+        webhook_attempt::Entity::insert_many(models).exec_without_returning(&tx).await?;
+    }
+    delivered(&tx, entries, now).await?;
+    for entry in entries.iter().filter(|entry| entry.fate != Fate::Delivered) {
+        failed(&tx, entry, now).await?;
+    }
+    let mut endpoints: HashMap<Uuid, Vec<&Entry>> = HashMap::new();
+    for entry in entries {
+        endpoints.entry(entry.attempt.endpoint_id).or_default().push(entry);
+    }
+    for (endpoint, entries) in endpoints {
+        health(&tx, endpoint, &entries, now).await?;
+    }
+    tx.commit().await?;
+    Ok(())
+}
+
+/// Those that were delivered, a statement for each status they were answered with.
+#[expect(clippy::disallowed_methods, reason = "deliveries follow from events and are none")]
+async fn delivered(tx: &DatabaseTransaction, entries: &[Entry], now: DateTime<Utc>) -> Result<()> {
+    use webhook_delivery::Column as C;
+    let mut by_status: HashMap<Option<i32>, Vec<Uuid>> = HashMap::new();
+    for entry in entries.iter().filter(|entry| entry.fate == Fate::Delivered) {
+        by_status.entry(entry.attempt.status).or_default().push(entry.attempt.delivery_id);
+    }
+    for (status, ids) in by_status {
+        for chunk in in_powers_of_two(&ids) {
+            webhook_delivery::Entity::update_many()
+                .filter(C::Id.is_in(chunk.iter().copied()))
+                .filter(C::State.eq("pending"))
+                .col_expr(C::State, Expr::value("delivered"))
+                .col_expr(C::Attempts, Expr::col(C::Attempts).add(1))
+                .col_expr(C::LastOutcome, Expr::value("delivered"))
+                .col_expr(C::LastStatus, Expr::value(status))
+                .col_expr(C::FinishedAt, Expr::value(now))
+                .col_expr(C::UpdatedAt, Expr::value(now))
+                .col_expr(C::Version, Expr::col(C::Version).add(1))
+                .exec(tx)
+                .await?;
+        }
+    }
+    Ok(())
+}
+
+#[expect(clippy::disallowed_methods, reason = "deliveries follow from events and are none")]
+async fn failed(tx: &DatabaseTransaction, entry: &Entry, now: DateTime<Utc>) -> Result<()> {
+    use webhook_delivery::Column as C;
+    let mut update = webhook_delivery::Entity::update_many()
+        .filter(C::Id.eq(entry.attempt.delivery_id))
+        .filter(C::State.eq("pending"))
+        .col_expr(C::Attempts, Expr::col(C::Attempts).add(1))
+        .col_expr(C::LastOutcome, Expr::value(entry.attempt.outcome.as_str()))
+        .col_expr(C::LastStatus, Expr::value(entry.attempt.status))
+        .col_expr(C::UpdatedAt, Expr::value(now))
+        .col_expr(C::Version, Expr::col(C::Version).add(1));
+    update = match entry.fate {
+        Fate::Again(due) => update.col_expr(C::DueAt, Expr::value(due)),
+        _ => {
+            update.col_expr(C::State, Expr::value("dead")).col_expr(C::FinishedAt, Expr::value(now))
+        }
+    };
+    update.exec(tx).await?;
+    Ok(())
+}
+
+/// An endpoint's health after these tries, in the order they were made.
+#[expect(clippy::disallowed_methods, reason = "health follows from tries and is no event")]
+async fn health(
+    tx: &DatabaseTransaction,
+    endpoint: Uuid,
+    entries: &[&Entry],
+    now: DateTime<Utc>,
+) -> Result<()> {
+    use webhook_health::Column as C;
+    let trailing = entries.iter().rev().take_while(|e| e.fate != Fate::Delivered).count();
+    let failures = i64::try_from(trailing).unwrap_or(i64::MAX);
+    let mut update = webhook_health::Entity::update_many().filter(C::Id.eq(endpoint));
+    update = match trailing == entries.len() {
+        true => {
+            update.col_expr(C::ConsecutiveFailures, Expr::col(C::ConsecutiveFailures).add(failures))
+        }
+        false => update
+            .col_expr(C::ConsecutiveFailures, Expr::value(failures))
+            .col_expr(C::LastSuccessAt, Expr::value(now)),
+    };
+    if let Some(last) = entries.iter().rev().find(|entry| entry.fate != Fate::Delivered) {
+        update = update
+            .col_expr(C::LastFailureAt, Expr::value(now))
+            .col_expr(C::LastFailure, Expr::value(last.attempt.outcome.as_str()));
+    }
+    if let Some(until) = entries.iter().filter_map(|entry| entry.held_until).max() {
+        update = update.col_expr(C::HeldUntil, Expr::value(until));
+    }
+    update.exec(tx).await?;
+    Ok(())
+}

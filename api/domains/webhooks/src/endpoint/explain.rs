@@ -1,0 +1,126 @@
+//! Why an event was sent to an endpoint or was not: the checks themselves, told.
+
+use bodega_kernel::{Cx, Id, Problem, Result, Row, problem, text};
+use chrono::{DateTime, Utc};
+use entity::Owned;
+use entity::webhooks::{event, webhook_delivery, webhook_endpoint, webhook_health};
+use sea_orm::{ColumnTrait, QueryFilter, QueryOrder, QuerySelect};
+
+use super::{WebhookCheck, WebhookEndpoint, WebhookExplain, WebhookExplanation};
+use crate::rules::{Check, Rules};
+use crate::webhook_delivery::{DeliveryState, WebhookDelivery};
+
+const DELIVERIES_SHOWN: u64 = 20;
+
+pub(super) async fn explain(
+    cx: Cx,
+    id: Id<WebhookEndpoint>,
+    body: WebhookExplain,
+) -> Result<WebhookExplanation> {
+    let endpoint = webhook_endpoint::Entity::of(cx.organization)
+        .filter(webhook_endpoint::Column::Id.eq(id.uuid()))
+        .one(cx.db())
+        .await?
+        .ok_or_else(|| Problem::new(&problem::NOT_FOUND))?;
+    let event = event::Entity::of(cx.organization)
+        .filter(event::Column::Id.eq(body.event_id.uuid()))
+        .one(cx.db())
+        .await?
+        .ok_or_else(|| Problem::no_such::<crate::EventEntry>("/event_id"))?;
+    let health = webhook_health::Entity::of(cx.organization)
+        .filter(webhook_health::Column::Id.eq(id.uuid()))
+        .one(cx.db())
+        .await?;
+    let deliveries = webhook_delivery::Entity::of(cx.organization)
+        .filter(webhook_delivery::Column::EventId.eq(event.id))
+        .filter(webhook_delivery::Column::EndpointId.eq(id.uuid()))
+        .order_by_desc(webhook_delivery::Column::Id)
+        .limit(DELIVERIES_SHOWN)
+        .all(cx.db())
+        .await?;
+    let checks = Rules::of(&endpoint).explain(&endpoint, &event);
+    let passes = checks.iter().all(|check| check.passed);
+    let probe_at = health.and_then(|health| health.probe_at);
+    let deliveries: Vec<WebhookDelivery> = deliveries.into_iter().map(Into::into).collect();
+    let next_attempt_at = next_attempt(&endpoint, probe_at, &deliveries);
+    let said = summary(&endpoint, &event, &checks, deliveries.first(), next_attempt_at);
+    let language = cx.origin.language;
+    Ok(WebhookExplanation {
+        passes,
+        summary: said.get(language).to_owned(),
+        checks: checks
+            .into_iter()
+            .map(|check| WebhookCheck {
+                check: check.name,
+                passed: check.passed,
+                detail: check.said.get(language).chars().take(2_000).collect(),
+            })
+            .collect(),
+        deliveries,
+        next_attempt_at,
+    })
+}
+
+/// When the newest delivery that waits is tried; not while the endpoint is paused.
+fn next_attempt(
+    endpoint: &Row<WebhookEndpoint>,
+    probe_at: Option<DateTime<Utc>>,
+    deliveries: &[WebhookDelivery],
+) -> Option<DateTime<Utc>> {
+    let waiting = deliveries.iter().find(|delivery| delivery.state == DeliveryState::Pending)?;
+    let due = waiting.next_attempt_at?;
+    match (endpoint.state.as_str(), endpoint.disabled_reason.as_deref()) {
+        ("enabled", _) => Some(due),
+        ("disabled", Some("failing")) => Some(probe_at.map_or(due, |probe| probe.max(due))),
+        _ => None,
+    }
+}
+
+fn summary(
+    endpoint: &Row<WebhookEndpoint>,
+    event: &event::Model,
+    checks: &[Check],
+    delivery: Option<&WebhookDelivery>,
+    next: Option<DateTime<Utc>>,
+) -> bodega_kernel::Text {
+    let at = next.map(|at| at.to_rfc3339()).unwrap_or_default();
+    match (delivery, checks.iter().find(|check| !check.passed)) {
+        (Some(delivery), _) => match delivery.state {
+            DeliveryState::Delivered => text(
+                format!("Delivered, at attempt {}.", delivery.attempts),
+                format!("Entregado, en el intento {}.", delivery.attempts),
+            ),
+            DeliveryState::Dead => text(
+                format!("Given up after {} attempts; it can be sent again.", delivery.attempts),
+                format!("Abandonado tras {} intentos; se puede reenviar.", delivery.attempts),
+            ),
+            DeliveryState::Cancelled => {
+                text("Its delivery was cancelled.", "Su entrega se canceló.")
+            }
+            DeliveryState::Pending if next.is_none() => text(
+                format!("It waits, because the endpoint is {}.", endpoint.state),
+                format!("Espera, porque el estado del destino es {}.", endpoint.state),
+            ),
+            DeliveryState::Pending if endpoint.state == "disabled" => text(
+                format!("It waits: the endpoint only fails, and is probed at {at}."),
+                format!("Espera: el destino sólo falla, y se vuelve a probar el {at}."),
+            ),
+            DeliveryState::Pending => text(
+                format!("On its way: {} attempts so far, the next at {at}.", delivery.attempts),
+                format!("En camino: {} intentos, el próximo el {at}.", delivery.attempts),
+            ),
+        },
+        (None, Some(failed)) => text(
+            format!("Not sent: {}", failed.said.get(bodega_kernel::Language::English)),
+            format!("No se envió: {}", failed.said.get(bodega_kernel::Language::Spanish)),
+        ),
+        (None, None) if event.sequence.is_none() => text(
+            "It has just happened, and is about to be sent.",
+            "Acaba de ocurrir y está por enviarse.",
+        ),
+        (None, None) => text(
+            "Not sent: it passes every check now, but did not when it happened. It can be replayed.",
+            "No se envió: ahora pasa todas las reglas, pero no cuando ocurrió. Se puede reenviar.",
+        ),
+    }
+}

@@ -1,0 +1,121 @@
+//! From events to deliveries: what the relay has numbered is written down for every endpoint whose
+//! rules let it through, in the same transaction.
+
+use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
+
+use bodega_kernel::{Job, Result, in_powers_of_two};
+use bodega_worker::{Batch, Consumer};
+use entity::Owned;
+use entity::webhooks::{webhook_endpoint, webhook_health};
+use futures::future::BoxFuture;
+use moka::sync::Cache;
+use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, QuerySelect, sea_query::Expr};
+use uuid::Uuid;
+
+use crate::deliver::{self, Reason};
+use crate::rules::{Rules, Seen};
+
+const RULES_KEPT: u64 = 1_000;
+
+/// Writes deliveries for what has happened.
+pub struct FanOut {
+    /// Compiled rules, by endpoint and version.
+    rules: Cache<(Uuid, i64), Arc<Rules>>,
+}
+
+impl Default for FanOut {
+    fn default() -> Self {
+        Self { rules: Cache::new(RULES_KEPT) }
+    }
+}
+
+impl Consumer for FanOut {
+    fn consume<'a>(&'a self, batch: Batch<'a>) -> BoxFuture<'a, Result<()>> {
+        Box::pin(self.fan_out(batch))
+    }
+}
+
+impl FanOut {
+    async fn fan_out(&self, batch: Batch<'_>) -> Result<()> {
+        // A receiver that wants no more is kept nothing either; one that only fails or is paused is.
+        let endpoints: Vec<_> = webhook_endpoint::Entity::of(batch.organization)
+            .all(batch.tx)
+            .await?
+            .into_iter()
+            .filter(|endpoint| endpoint.disabled_reason.as_deref() != Some("gone"))
+            .map(|endpoint| (self.rules(&endpoint), endpoint))
+            .collect();
+        if endpoints.is_empty() {
+            return Ok(());
+        }
+        let mut last = last_sequences(&batch).await?;
+        let mut deliveries = Vec::new();
+        let mut sent: HashMap<Uuid, i64> = HashMap::new();
+        for event in batch.events {
+            let Some(sequence) = event.sequence else { continue };
+            let mut seen = Seen::default();
+            for (rules, endpoint) in &endpoints {
+                // The endpoint's own making is known to whoever made it.
+                if event.created_at < endpoint.created_at || !rules.let_through(event, &mut seen) {
+                    continue;
+                }
+                let previous = last.insert(endpoint.id, sequence);
+                let reason = Reason::Event;
+                deliveries.push(deliver::new(endpoint, event, previous, reason, batch.now));
+                sent.insert(endpoint.id, sequence);
+            }
+        }
+        deliver::insert(batch.tx, &deliveries).await?;
+        note_last(&batch, &sent).await?;
+        let jobs: Vec<Job> = endpoints
+            .iter()
+            .map(|(_, endpoint)| endpoint)
+            // The others have a job for when they are probed or resumed.
+            .filter(|endpoint| endpoint.state == "enabled" && sent.contains_key(&endpoint.id))
+            .map(|endpoint| deliver::job(endpoint, batch.now))
+            .collect();
+        Job::push(batch.tx, &jobs, batch.now).await?;
+        Ok(())
+    }
+
+    fn rules(&self, endpoint: &webhook_endpoint::Model) -> Arc<Rules> {
+        let key = (endpoint.id, endpoint.version);
+        self.rules.get_with(key, || Arc::new(Rules::of(endpoint)))
+    }
+}
+
+/// The last event that each endpoint was sent.
+async fn last_sequences(batch: &Batch<'_>) -> Result<HashMap<Uuid, i64>> {
+    use webhook_health::Column::{Id, LastSequence};
+    let rows: Vec<(Uuid, i64)> = webhook_health::Entity::of(batch.organization)
+        .filter(LastSequence.is_not_null())
+        .select_only()
+        .columns([Id, LastSequence])
+        .into_tuple()
+        .all(batch.tx)
+        .await?;
+    Ok(rows.into_iter().collect())
+}
+
+/// Endpoints that were sent up to the same event take one statement together.
+#[expect(clippy::disallowed_methods, reason = "health follows from events and is none")]
+async fn note_last(batch: &Batch<'_>, sent: &HashMap<Uuid, i64>) -> Result<()> {
+    use webhook_health::Column::{Id, LastSequence};
+    let mut by_sequence: BTreeMap<i64, Vec<Uuid>> = BTreeMap::new();
+    for (endpoint, sequence) in sent {
+        by_sequence.entry(*sequence).or_default().push(*endpoint);
+    }
+    for (sequence, mut endpoints) in by_sequence {
+        // Always in the same order, so that two transactions never wait for each other.
+        endpoints.sort_unstable();
+        for chunk in in_powers_of_two(&endpoints) {
+            webhook_health::Entity::update_many()
+                .filter(Id.is_in(chunk.iter().copied()))
+                .col_expr(LastSequence, Expr::value(sequence))
+                .exec(batch.tx)
+                .await?;
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,36 @@
+//! Samples: what an event of a type looks like, before one has happened.
+
+use bodega_kernel::{FieldError, Problem, Result, Tx, problem, text};
+use chrono::SecondsFormat;
+use entity::webhooks::{webhook_delivery, webhook_endpoint};
+use serde_json::Value;
+use uuid::Uuid;
+
+use crate::deliver;
+use crate::event_type::EventCatalog;
+
+/// A delivery of a sample, with an id of its own so that no receiver takes it for one it has seen.
+pub(crate) fn sample_delivery(
+    tx: &Tx,
+    endpoint: &webhook_endpoint::Model,
+    kind: &str,
+) -> Result<webhook_delivery::Model> {
+    let catalog = tx.platform.ports.get::<EventCatalog>()?;
+    let known = catalog.find(kind).ok_or_else(|| {
+        let detail = text("is no type of event", "no es un tipo de evento");
+        Problem::new(&problem::NOT_FOUND).at(FieldError::body("/event_type", "unknown", detail))
+    })?;
+    let id = Uuid::now_v7();
+    let mut sample = known.sample.clone();
+    if let Value::Object(members) = &mut sample {
+        let now = tx.now.to_rfc3339_opts(SecondsFormat::Micros, true);
+        members.insert("id".to_owned(), bodega_kernel::tagged("evt", id).into());
+        members.insert("sequence".to_owned(), Value::Null);
+        members.insert("previous_sequence".to_owned(), Value::Null);
+        members.insert("api_version".to_owned(), endpoint.api_version.clone().into());
+        members.insert("created_at".to_owned(), now.into());
+    }
+    let object_id = sample["object_id"].as_str().unwrap_or_default().to_owned();
+    let sample = deliver::Sample { id, kind, object_id, payload: sample.to_string() };
+    Ok(deliver::of_sample(endpoint, sample, tx.now))
+}

@@ -1,0 +1,226 @@
+//! Deliveries: one event on its way to one endpoint.
+
+use bodega_contract::Resource;
+use bodega_kernel::{Cx, Event, Id, ListQuery, Noun, Page, Problem, Result, State, Tx, problem};
+use chrono::{DateTime, Utc};
+use entity::Owned;
+use entity::webhooks::webhook_delivery::{Column, Entity, Model};
+use entity::webhooks::{event, webhook_attempt};
+use sea_orm::{ColumnTrait, QueryFilter};
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+use crate::deliver::{self, Reason};
+use crate::endpoint::WebhookEndpoint;
+use crate::event::EventEntry;
+use crate::webhook_attempt::WebhookAttempt;
+use crate::{named, word};
+
+pub(crate) fn resource() -> Resource<WebhookDelivery> {
+    Resource::new("webhooks:read", "webhooks:write", "One event on its way to one endpoint")
+        .list(list)
+        .filter(["endpoint_id", "event_id", "event_type", "state", "reason", "created_at"])
+        .get(get)
+        .action(
+            "resend",
+            "Sends the event to the endpoint again, as a new delivery, whatever became of this one.",
+            resend,
+        )
+        .emits(&RESENT)
+        .fails(&problem::PAYLOAD_GONE)
+        .action("cancel", "Gives up a delivery that is not delivered yet.", cancel)
+        .emits(&CANCELLED)
+        .fails(&problem::INVALID_TRANSITION)
+        .belongs_to::<WebhookEndpoint>("endpoint", "endpoint_id")
+        .belongs_to::<EventEntry>("event", "event_id")
+        .has_many::<WebhookAttempt>("attempts", webhook_attempt::Column::DeliveryId)
+}
+
+static RESENT: Event = Event::new("webhook_delivery.resent", "An event is sent again.");
+static CANCELLED: Event = Event::new("webhook_delivery.cancelled", "A delivery was given up.");
+
+/// One event on its way to one endpoint.
+#[derive(Clone, Debug, Serialize, ToSchema)]
+pub struct WebhookDelivery {
+    /// Its id.
+    pub id: Id<Self>,
+    /// The endpoint.
+    pub endpoint_id: Id<WebhookEndpoint>,
+    /// The event; `webhook-id` of every message.
+    pub event_id: Id<EventEntry>,
+    /// The event's type.
+    #[schema(max_length = 100)]
+    pub event_type: String,
+    /// The event's object.
+    #[schema(max_length = 60)]
+    pub object_id: String,
+    /// The event's place in the log; null for a sample.
+    #[schema(minimum = 1)]
+    pub sequence: Option<i64>,
+    /// Why it is sent.
+    pub reason: DeliveryReason,
+    /// What became of it.
+    pub state: DeliveryState,
+    /// How often it was tried.
+    #[schema(minimum = 0)]
+    pub attempts: i32,
+    /// When it is tried next, while it is pending and its endpoint takes events.
+    pub next_attempt_at: Option<DateTime<Utc>>,
+    /// What came of the last try: `delivered`, `refused`, `timeout`, …
+    #[schema(max_length = 60)]
+    pub last_outcome: Option<String>,
+    /// The status that the receiver answered last.
+    #[schema(minimum = 100, maximum = 999)]
+    pub last_status: Option<i32>,
+    /// When it ended, however it did.
+    pub finished_at: Option<DateTime<Utc>>,
+    /// Grows by one with each change.
+    #[schema(minimum = 1)]
+    pub version: i64,
+    /// When it was made.
+    pub created_at: DateTime<Utc>,
+    /// When it last changed.
+    pub updated_at: DateTime<Utc>,
+}
+
+/// Why an event is sent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum DeliveryReason {
+    /// It happened.
+    Event,
+    /// Somebody sent this one again.
+    Resend,
+    /// Somebody sent all of a time again.
+    Replay,
+    /// It is a sample.
+    Test,
+}
+
+/// What became of a delivery.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum DeliveryState {
+    /// It is tried, or waits to be.
+    Pending,
+    /// The receiver has it.
+    Delivered,
+    /// Every try failed; it is not tried again.
+    Dead,
+    /// It was given up.
+    Cancelled,
+}
+
+impl State for DeliveryState {
+    fn next(self) -> &'static [Self] {
+        match self {
+            Self::Pending => &[Self::Cancelled],
+            Self::Delivered | Self::Dead | Self::Cancelled => &[],
+        }
+    }
+}
+
+impl Noun for WebhookDelivery {
+    type Entity = Entity;
+    const NAME: &'static str = "webhook_delivery";
+    const PLURAL: &'static str = "webhook_deliveries";
+    const PREFIX: &'static str = "whd";
+}
+
+impl From<Model> for WebhookDelivery {
+    fn from(row: Model) -> Self {
+        let Model {
+            id,
+            organization_id: _,
+            endpoint_id,
+            event_id,
+            event_type,
+            object_id,
+            sequence,
+            previous_sequence: _,
+            reason,
+            state,
+            attempts,
+            due_at,
+            last_outcome,
+            last_status,
+            payload: _,
+            finished_at,
+            version,
+            created_at,
+            updated_at,
+        } = row;
+        let state = word(&state).unwrap_or(DeliveryState::Dead);
+        Self {
+            id: Id::from_uuid(id),
+            endpoint_id: Id::from_uuid(endpoint_id),
+            event_id: Id::from_uuid(event_id),
+            event_type,
+            object_id,
+            sequence,
+            reason: word(&reason).unwrap_or(DeliveryReason::Event),
+            state,
+            attempts,
+            next_attempt_at: (state == DeliveryState::Pending).then_some(due_at),
+            last_outcome,
+            last_status,
+            finished_at,
+            version,
+            created_at,
+            updated_at,
+        }
+    }
+}
+
+async fn list(cx: Cx, query: ListQuery) -> Result<Page<WebhookDelivery>> {
+    cx.page(&query).await
+}
+
+async fn get(cx: Cx, id: Id<WebhookDelivery>) -> Result<WebhookDelivery> {
+    cx.load(id).await
+}
+
+async fn resend(tx: Tx, id: Id<WebhookDelivery>) -> Result<WebhookDelivery> {
+    let old = tx.load(id).await?;
+    let endpoint = tx.load(Id::<WebhookEndpoint>::from_uuid(old.endpoint_id)).await?;
+    if old.payload.is_none() {
+        // What is sent is made of the event again, so it has to be there.
+        let event = event::Entity::of(tx.organization)
+            .filter(event::Column::Id.eq(old.event_id))
+            .one(tx.db())
+            .await?;
+        event.ok_or_else(|| Problem::new(&problem::PAYLOAD_GONE))?;
+    }
+    let row = Model {
+        id: tx.new_id::<WebhookDelivery>().uuid(),
+        reason: Reason::Resend.name().to_owned(),
+        state: named(&DeliveryState::Pending),
+        attempts: 0,
+        due_at: tx.now,
+        last_outcome: None,
+        last_status: None,
+        finished_at: None,
+        version: 1,
+        created_at: tx.now,
+        updated_at: tx.now,
+        ..old
+    };
+    tx.enqueue(deliver::job(&endpoint, tx.now));
+    tx.create(&RESENT, row).await
+}
+
+async fn cancel(tx: Tx, id: Id<WebhookDelivery>) -> Result<WebhookDelivery> {
+    let row = tx.load(id).await?;
+    let state = WebhookDelivery::from(row.clone()).state.go(DeliveryState::Cancelled)?;
+    let now = tx.now;
+    tx.update(&CANCELLED, row, |next| {
+        next.state = named(&state);
+        next.finished_at = Some(now);
+    })
+    .await
+}
+
+/// The rows of an endpoint that wait.
+pub(crate) fn pending(endpoint: uuid::Uuid) -> sea_orm::Condition {
+    sea_orm::Condition::all().add(Column::EndpointId.eq(endpoint)).add(Column::State.eq("pending"))
+}

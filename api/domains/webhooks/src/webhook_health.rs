@@ -1,0 +1,72 @@
+//! How an endpoint has been answering; its id is the endpoint's.
+
+use bodega_contract::Resource;
+use bodega_kernel::{Cx, Id, Noun, Result};
+use chrono::{DateTime, Utc};
+use entity::webhooks::webhook_health::{Entity, Model};
+use serde::Serialize;
+use utoipa::ToSchema;
+
+pub(crate) fn resource() -> Resource<WebhookHealth> {
+    Resource::new("webhooks:read", "webhooks:read", "How an endpoint has been answering")
+        .get(get)
+        .note("Its id is the endpoint's.")
+}
+
+/// How an endpoint has been answering.
+#[derive(Clone, Debug, Serialize, ToSchema)]
+pub struct WebhookHealth {
+    /// The endpoint's id.
+    pub id: Id<Self>,
+    /// How many tries have failed since the last that did not; 20 disable the endpoint.
+    #[schema(minimum = 0)]
+    pub consecutive_failures: i64,
+    /// When it last took a message, give or take a second.
+    pub last_success_at: Option<DateTime<Utc>>,
+    /// When it last did not.
+    pub last_failure_at: Option<DateTime<Utc>>,
+    /// What came of that try.
+    #[schema(max_length = 60)]
+    pub last_failure: Option<String>,
+    /// While it is disabled because it only failed: when one delivery is tried again.
+    pub probe_at: Option<DateTime<Utc>>,
+    /// Until when it asked, by `Retry-After`, to be left alone.
+    pub held_until: Option<DateTime<Utc>>,
+}
+
+impl Noun for WebhookHealth {
+    type Entity = Entity;
+    const NAME: &'static str = "webhook_health";
+    const PLURAL: &'static str = "webhook_health";
+    const PREFIX: &'static str = "whe";
+}
+
+impl From<Model> for WebhookHealth {
+    fn from(row: Model) -> Self {
+        let Model {
+            id,
+            organization_id: _,
+            consecutive_failures,
+            last_success_at,
+            last_failure_at,
+            last_failure,
+            probe_at,
+            held_until,
+            probes: _,
+            last_sequence: _,
+        } = row;
+        Self {
+            id: Id::from_uuid(id),
+            consecutive_failures,
+            last_success_at,
+            last_failure_at,
+            last_failure,
+            probe_at,
+            held_until,
+        }
+    }
+}
+
+async fn get(cx: Cx, id: Id<WebhookHealth>) -> Result<WebhookHealth> {
+    cx.load(id).await
+}
