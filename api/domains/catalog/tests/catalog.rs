@@ -61,8 +61,14 @@ impl Shop {
             Handler::Query(run) => {
                 let sort = Sort { field: "created_at".to_owned(), descending: true };
                 let filters = Vec::new();
-                input.list =
-                    Some(ListQuery { filters, sort, limit: 100, cursor: None, count: true });
+                input.list = Some(ListQuery {
+                    filters,
+                    sort,
+                    limit: 100,
+                    cursor: None,
+                    count: true,
+                    wait: Default::default(),
+                });
                 run(self.cx(), input).await?
             }
             Handler::Command(run) => {
