@@ -65,6 +65,7 @@ fn endpoint() -> TableCreateStatement {
             text("state"),
             text_null("disabled_reason"),
             json("secrets"),
+            time_null("tested_at"),
             time_null("replayed_at"),
         ],
     )

@@ -255,17 +255,6 @@ impl Tx {
         Ok(view)
     }
 
-    /// Notes that something was done with an object that leaves it as it is.
-    pub fn mark<V: Noun>(&self, event: &'static Event, row: Row<V>) -> Result<()>
-    where
-        Row<V>: Stored,
-    {
-        let (id, version) = (row.id(), row.version());
-        let view = to_json(&V::from(row))?;
-        self.note::<V>(event, id, version, Some(view.clone()), Some(view));
-        Ok(())
-    }
-
     /// Removes an object.
     pub async fn delete<V: Noun>(&self, event: &'static Event, row: Row<V>) -> Result<()>
     where

@@ -32,6 +32,7 @@ pub struct Model {
     pub disabled_reason: Option<String>,
     /// The signing secrets, a list, encrypted each; the first has no end.
     pub secrets: Json,
+    pub tested_at: Option<ChronoDateTimeUtc>,
     pub replayed_at: Option<ChronoDateTimeUtc>,
     pub external_id: Option<String>,
     pub metadata: Json,

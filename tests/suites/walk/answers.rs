@@ -8,7 +8,6 @@ use bodega_tests::{Answer, Db, both};
 use jsonschema::Validator;
 use serde_json::{Value, json};
 
-use super::fixtures::nowhere;
 use super::operations::Operation;
 use super::walker::Walk;
 
@@ -65,7 +64,7 @@ async fn refusals_are_as_documented(db: Db) {
         let mut nothing = ready.clone();
         nothing.path = operation.path.clone();
         if operation.has_id() {
-            nothing.path = operation.at(&nowhere(&operation.prefix()));
+            nothing.path = operation.at(&operation.nowhere());
         }
         for (what, call) in [
             ("no key", walk.server.call_without_key(&operation.method, &ready.path)),

@@ -46,7 +46,7 @@ async fn a_line_is_refused_as_it_would_be_alone(db: Db) {
         nope.path.push_str("?nope=1");
         bad.push(nope);
         if operation.has_id() {
-            for id in [nowhere(&operation.prefix()), nowhere("zebra"), "x".to_owned()] {
+            for id in [operation.nowhere(), nowhere("zebra"), "x".to_owned()] {
                 bad.push(Ready { path: operation.at(&id), ..ready.clone() });
             }
         }

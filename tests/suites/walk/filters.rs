@@ -12,7 +12,8 @@ use super::walker::{Walk, encode, id_of, instant};
 both!(each_filter_finds_what_it_says, values_that_make_no_sense_are_refused);
 
 /// Of the query, what is no filter.
-const OTHERS: &[&str] = &["limit", "cursor", "count", "sort", "fields", "expand"];
+const OTHERS: &[&str] =
+    &["limit", "cursor", "count", "sort", "fields", "expand", "after", "wait_s"];
 
 const OPERATORS: &[&str] =
     &["ne", "gt", "gte", "lt", "lte", "in", "contains", "starts_with", "is_null"];

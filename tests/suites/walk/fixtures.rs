@@ -17,6 +17,10 @@ pub enum Origin {
     Own,
     /// By calling anything: the newest of its list, once there is one.
     Noted,
+    /// By another operation, which answers with it.
+    By(&'static str),
+    /// It is there from the start, by this name.
+    Named(&'static str),
     /// By a row put into the database, because nothing calls it forth yet.
     Planted,
     /// There are no objects.
@@ -68,8 +72,10 @@ const fn act(verb: &'static str, after: &'static [&'static str]) -> Action {
 }
 
 /// Why there are resources whose objects no call makes. This list may only shrink.
-pub const PLANTED: &[(&str, &str)] =
-    &[("deprecation", "nothing of the API goes away yet, so no key can be seen to use it")];
+pub const PLANTED: &[(&str, &str)] = &[
+    ("deprecation", "nothing of the API goes away yet, so no key can be seen to use it"),
+    ("webhook_attempt", "workers make them, and the walkers' servers have none"),
+];
 
 /// What the presets of a founded organization's first keys give away.
 const ADMIN: &[&str] = &[
@@ -81,6 +87,8 @@ const ADMIN: &[&str] = &[
     "keys:read",
     "keys:write",
     "audit:read",
+    "webhooks:read",
+    "webhooks:write",
 ];
 
 /// Every resource.
@@ -114,6 +122,49 @@ pub const FIXTURES: &[Fixture] = &[
     Fixture { resource: "audit_entry", origin: Origin::Noted, ..NONE },
     Fixture { resource: "request", origin: Origin::Noted, ..NONE },
     Fixture { resource: "event", origin: Origin::Noted, ..NONE },
+    Fixture {
+        resource: "event_type",
+        origin: Origin::Named("brand.created"),
+        actions: &[act("samples", &[])],
+        ..NONE
+    },
+    Fixture {
+        resource: "webhook_endpoint",
+        create: Some(|| {
+            json!({"url": format!("https://shop.example.com/{}", fresh("hook")),
+                "event_types": ["product.*", "brand.created"], "description": "Web shop",
+                "filter": "event.data.name != ''", "changed_fields": ["name"],
+                "fields": ["id", "name"], "ordering": "per_object",
+                "custom_headers": [{"name": "X-Shop", "value": "norte"}],
+                "rate_limit_per_second": 10, "external_id": fresh("endpoint")})
+        }),
+        patch: Some(|| json!({"description": fresh("Web shop"), "filter": null})),
+        actions: &[
+            act("pause", &[]),
+            act("resume", &["pause"]),
+            Action { verb: "rotate_secret", body: Some(|| json!({})), after: &[] },
+            Action {
+                verb: "test",
+                body: Some(|| json!({"event_type": "brand.created"})),
+                after: &[],
+            },
+            Action { verb: "explain", body: Some(|| json!({"event_id": a("event")})), after: &[] },
+            Action {
+                verb: "replay",
+                body: Some(|| json!({"from": "2026-01-01T00:00:00Z"})),
+                after: &[],
+            },
+        ],
+        ..NONE
+    },
+    Fixture { resource: "webhook_health", origin: Origin::By("webhook_endpoint.create"), ..NONE },
+    Fixture {
+        resource: "webhook_delivery",
+        origin: Origin::By("webhook_endpoint.test"),
+        actions: &[act("resend", &[]), act("cancel", &[])],
+        ..NONE
+    },
+    Fixture { resource: "webhook_attempt", origin: Origin::Planted, ..NONE },
     Fixture { resource: "deprecation", origin: Origin::Planted, ..NONE },
     Fixture {
         resource: "product",

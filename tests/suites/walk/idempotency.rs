@@ -4,7 +4,7 @@ use bodega_tests::{Call, Db, Server, both};
 use serde_json::{Value, json};
 use tokio::task::JoinSet;
 
-use super::fixtures::{fresh, nowhere};
+use super::fixtures::fresh;
 use super::operations::Operation;
 use super::seen::Seen;
 use super::walker::{Ready, Walk};
@@ -83,7 +83,7 @@ async fn a_refusal_is_given_again(db: Db) {
         let mut refusals = Vec::new();
         if operation.has_id() {
             let mut nothing = walk.ready(operation).await;
-            nothing.path = operation.at(&nowhere(&operation.prefix()));
+            nothing.path = operation.at(&operation.nowhere());
             refusals.push((nothing, 404, "not_found"));
         }
         // An organization's own ids are unique in it, and a new one has none.

@@ -26,7 +26,7 @@ async fn what_is_of_another_organization_is_not_there(db: Db) {
         let rows = walk.rows().await;
         let theirs = walk.send(operation, walk.call_as(&stranger, &ready)).await;
         let mut nothing = ready.clone();
-        nothing.path = operation.at(&nowhere(&operation.prefix()));
+        nothing.path = operation.at(&operation.nowhere());
         let nothing = walk.send(operation, walk.call_as(&stranger, &nothing)).await;
         nothing.refused(404, "not_found");
         assert_eq!(anonymous(&theirs), anonymous(&nothing), "{}: can be told apart", operation.id);

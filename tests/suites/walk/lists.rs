@@ -130,7 +130,9 @@ async fn fields_pick_members(db: Db) {
     let walk = Walk::stocked(db, 1).await;
     let reads = walk.operations.iter().filter(|one| one.parameter("fields").is_some());
     let shaped: Vec<_> = reads.collect();
-    let queries = walk.operations.iter().filter(|one| !one.is_command()).count();
+    // Questions have answers rather than objects, and types of events are no objects either.
+    let of_objects = |one: &&Operation| one.method == "GET" && one.resource != "event_type";
+    let queries = walk.operations.iter().filter(of_objects).count();
     assert_eq!(shaped.len(), queries, "every query takes fields");
     for operation in shaped {
         let id = &operation.id;

@@ -5,6 +5,8 @@ use std::sync::Arc;
 
 use serde_json::Value;
 
+use super::fixtures::nowhere;
+
 /// The document; what it refers to can be found in it.
 #[derive(Debug)]
 pub struct Document(pub Value);
@@ -22,6 +24,8 @@ pub struct Operation {
     pub method: String,
     /// `/v1/products/{id}/archive`.
     pub path: String,
+    /// Whether it only reads.
+    pub safe: bool,
     /// What a key needs.
     pub scopes: Vec<String>,
     /// What it can cause.
@@ -95,6 +99,7 @@ impl Document {
             verb: verb.to_owned(),
             method: method.to_uppercase(),
             path: path.to_owned(),
+            safe: declared["x-safe"].as_bool().expect("x-safe"),
             scopes: texts(&declared["x-scopes"]).collect(),
             events: texts(&declared["x-events"]).collect(),
             problems: texts(&declared["x-problems"]).collect(),
@@ -119,7 +124,7 @@ impl Document {
 impl Operation {
     /// Whether it changes something.
     pub fn is_command(&self) -> bool {
-        self.method != "GET"
+        !self.safe
     }
 
     /// Whether it answers a page of objects.
@@ -142,10 +147,15 @@ impl Operation {
         self.path.replace("{id}", id)
     }
 
-    /// The prefix of the ids in its path.
-    pub fn prefix(&self) -> String {
+    /// The prefix of the ids in its path; none where objects have names.
+    pub fn prefix(&self) -> Option<String> {
         let id = self.parameter("id").unwrap_or_else(|| panic!("{}: no id in its path", self.id));
-        id_prefix(&id.schema).unwrap_or_else(|| panic!("{}: its id has no prefix", self.id))
+        id_prefix(&id.schema)
+    }
+
+    /// An id of nothing.
+    pub fn nowhere(&self) -> String {
+        self.prefix().map_or("nothing.happened".to_owned(), |prefix| nowhere(&prefix))
     }
 
     /// The parameter of this name, in whatever place.

@@ -44,13 +44,16 @@ pub type Rows = BTreeMap<String, i64>;
 impl Walk {
     /// A server with a small demo, and a row of what no call makes.
     pub async fn start(db: Db) -> Self {
-        Self::over(Server::start_with(db, &[("BODEGA_DEMO_PRODUCTS", "8")]).await).await
+        // Without a worker: nothing is written but by calls.
+        let settings = &[("BODEGA_DEMO_PRODUCTS", "8"), ("BODEGA_WORKER", "false")];
+        Self::over(Server::start_with(db, settings).await).await
     }
 
     /// The same, with so many new objects of each resource that can be made.
     pub async fn stocked(db: Db, objects: usize) -> Self {
         let walk = Self::start(db).await;
-        for fixture in FIXTURES.iter().filter(|fixture| fixture.origin == Origin::Made) {
+        let stocked = |one: &&Fixture| matches!(one.origin, Origin::Made | Origin::By(_));
+        for fixture in FIXTURES.iter().filter(stocked) {
             for _ in 0..objects {
                 let id = walk.object(&walk.server.live_key, fixture.resource).await;
                 walk.add_children(&walk.server.live_key, fixture, &id).await;
@@ -125,6 +128,13 @@ impl Walk {
             "update" => fixture.patch.map(|patch| patch()),
             verb => fixture.action(verb).and_then(|action| action.body).map(|body| body()),
         };
+        let body = match body {
+            Some(mut body) if operation.verb != "create" => {
+                self.settle(key, &operation.resource, &mut body).await;
+                Some(body)
+            }
+            body => body,
+        };
         let path = operation.at(id.as_deref().unwrap_or_default());
         Ready { operation, id, path, body }
     }
@@ -158,9 +168,17 @@ impl Walk {
     pub async fn object(&self, key: &str, resource: &str) -> String {
         match fixture(resource).origin {
             Origin::Made => Box::pin(self.new_object(key, resource)).await,
+            Origin::By(maker) => Box::pin(self.brought_by(key, maker)).await,
+            Origin::Named(name) => name.to_owned(),
             Origin::Never => panic!("{resource} has no objects"),
             Origin::Own | Origin::Noted | Origin::Planted => self.newest(key, resource).await,
         }
+    }
+
+    /// The id of what an operation answers with.
+    async fn brought_by(&self, key: &str, maker: &str) -> String {
+        let ready = self.ready_as(key, self.operation(maker)).await;
+        id_of(&self.send(ready.operation, self.call_as(key, &ready)).await.done())
     }
 
     async fn new_object(&self, key: &str, resource: &str) -> String {
@@ -191,7 +209,7 @@ impl Walk {
             if let Some(other) = fixtures::wanted(value).map(str::to_owned) {
                 let id = match other == resource {
                     true => self.make_under_another(key, resource).await,
-                    false => Box::pin(self.new_object(key, &other)).await,
+                    false => Box::pin(self.object(key, &other)).await,
                 };
                 *value = id.into();
                 continue;
@@ -246,12 +264,32 @@ impl Walk {
 
     /// Puts a row where no call does, for every key there is.
     pub async fn plant(&self) {
-        assert_eq!(PLANTED.len(), 1, "the list of what is planted may only shrink");
+        assert_eq!(PLANTED.len(), 2, "the list of what is planted may only shrink");
         let sql = "INSERT INTO deprecated_use (id, organization_id, key_id, subject, sunset, \
                    instead, calls, created_at, last_used_at) SELECT id, organization_id, id, \
                    'brand.create/name', '2027-06-30', 'title', 3, created_at, created_at \
                    FROM api_key WHERE true ON CONFLICT DO NOTHING";
         self.database.execute_unprepared(sql).await.expect("planted rows");
+        // What workers do: a delivery is of an event in the log, and has been tried.
+        let attempt = "INSERT INTO webhook_attempt (id, organization_id, delivery_id, \
+                       endpoint_id, event_id, number, outcome, reason, status, duration_us, \
+                       response_headers, response_body, response_truncated, created_at)";
+        let came = "1, 'refused', 'The receiver answered 500.', 500, 1200, '{}', 'no', false";
+        for sql in [
+            "UPDATE webhook_delivery SET event_id = (SELECT id FROM event WHERE \
+             event.organization_id = webhook_delivery.organization_id LIMIT 1)"
+                .to_owned(),
+            format!(
+                "{attempt} SELECT id, organization_id, id, id, id, {came}, created_at \
+                 FROM api_key WHERE true ON CONFLICT DO NOTHING"
+            ),
+            format!(
+                "{attempt} SELECT id, organization_id, id, endpoint_id, event_id, {came}, \
+                 created_at FROM webhook_delivery WHERE true ON CONFLICT DO NOTHING"
+            ),
+        ] {
+            self.database.execute_unprepared(&sql).await.expect("planted rows");
+        }
     }
 
     /// Every scope there is.
@@ -263,7 +301,7 @@ impl Walk {
     pub fn resource(&self, id: &str) -> Option<&str> {
         let (prefix, suffix) = id.rsplit_once('_')?;
         let mut of = self.operations.iter().filter(|one| one.verb == "get");
-        let found = of.find(|one| suffix.len() == 26 && one.prefix() == prefix)?;
+        let found = of.find(|one| suffix.len() == 26 && one.prefix().as_deref() == Some(prefix))?;
         Some(&found.resource)
     }
 

@@ -1,6 +1,6 @@
 //! Which problems an operation can have.
 
-use bodega_contract::{FilterKind, Kind, Operation};
+use bodega_contract::{FilterKind, Kind, Method, Operation};
 use bodega_kernel::{Code, problem};
 
 /// Of any call: before the corridor, on its way through it, or when the machine is in trouble.
@@ -21,17 +21,17 @@ const OF_ALL: &[&Code] = &[
     &problem::DATABASE_UNAVAILABLE,
 ];
 
-/// Of a call that changes something. The bodies are here because any of these can be sent one, also
-/// an action that takes none.
-const OF_COMMANDS: &[&Code] = &[
+/// Of a call that can be sent a body, also an action that takes none.
+const OF_BODIES: &[&Code] = &[
     &problem::MALFORMED_JSON,
     &problem::REQUEST_TIMEOUT,
-    &problem::CONFLICT,
-    &problem::IDEMPOTENCY_IN_PROGRESS,
     &problem::PAYLOAD_TOO_LARGE,
     &problem::UNSUPPORTED_MEDIA_TYPE,
-    &problem::IDEMPOTENCY_KEY_REUSED,
 ];
+
+/// Of a call that changes something.
+const OF_COMMANDS: &[&Code] =
+    &[&problem::CONFLICT, &problem::IDEMPOTENCY_IN_PROGRESS, &problem::IDEMPOTENCY_KEY_REUSED];
 
 /// Of a call that names an object: in its path, in its body or in a filter.
 const OF_REFERENCES: &[&Code] = &[&problem::NOT_FOUND, &problem::WRONG_ID_TYPE];
@@ -43,6 +43,7 @@ pub fn problems_of(operation: &Operation) -> Vec<&'static Code> {
     let has = |code: &Code| {
         let among = |codes: &[&Code]| codes.iter().any(|other| other.code == code.code);
         among(OF_ALL)
+            || operation.method != Method::Get && among(OF_BODIES)
             || command && among(OF_COMMANDS)
             || refers(operation) && among(OF_REFERENCES)
             || command && operation.has_id() && among(&[&problem::VERSION_MISMATCH])
@@ -60,7 +61,7 @@ fn refers(operation: &Operation) -> bool {
     let by_filter = operation.list.iter().flat_map(|rules| &rules.filters);
     let mut by_filter = by_filter.filter(|rule| matches!(rule.kind, FilterKind::Id(_)));
     operation.has_id()
-        || operation.kind == Kind::Command && operation.input.is_some()
+        || operation.kind != Kind::Batch && operation.input.is_some()
         || by_filter.next().is_some()
 }
 

@@ -152,6 +152,7 @@ async fn create(tx: Tx, body: WebhookEndpointCreate) -> Result<NewWebhookEndpoin
         state: named(&EndpointState::Enabled),
         disabled_reason: None,
         secrets: json!([Kept::new(&tx, id, &secret)?]),
+        tested_at: None,
         replayed_at: None,
         external_id: body.external_id.map(|id| id.0),
         metadata: body.metadata.into_json(),
@@ -253,7 +254,8 @@ async fn send_test(tx: Tx, id: Id<WebhookEndpoint>, body: WebhookTest) -> Result
     let delivery = test::sample_delivery(&tx, &row, &body.event_type.0)?;
     deliver::insert(tx.db(), std::slice::from_ref(&delivery)).await?;
     tx.enqueue(deliver::job(&row, tx.now));
-    tx.mark::<WebhookEndpoint>(&TESTED, row)?;
+    let now = tx.now;
+    let _: WebhookEndpoint = tx.update(&TESTED, row, |next| next.tested_at = Some(now)).await?;
     Ok(delivery.into())
 }
 

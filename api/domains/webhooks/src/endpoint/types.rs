@@ -57,6 +57,8 @@ pub struct WebhookEndpoint {
     /// The secrets that messages are signed with, without what is secret of them.
     #[schema(max_items = 10)]
     pub secrets: Vec<WebhookSecret>,
+    /// When a sample was last sent to it.
+    pub tested_at: Option<DateTime<Utc>>,
     /// When events were last replayed to it.
     pub replayed_at: Option<DateTime<Utc>>,
     /// Your own id for the object.
@@ -186,6 +188,7 @@ impl From<Model> for WebhookEndpoint {
             state,
             disabled_reason,
             secrets,
+            tested_at,
             replayed_at,
             external_id,
             metadata,
@@ -209,6 +212,7 @@ impl From<Model> for WebhookEndpoint {
             state: word(&state).unwrap_or(EndpointState::Disabled),
             disabled_reason: disabled_reason.as_deref().and_then(word),
             secrets: stored(&secrets),
+            tested_at,
             replayed_at,
             external_id,
             metadata: Metadata::stored(metadata),

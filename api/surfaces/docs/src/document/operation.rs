@@ -1,6 +1,6 @@
 //! One operation.
 
-use bodega_contract::{Deprecation, Method, Operation as Declared};
+use bodega_contract::{Deprecation, Kind, Method, Operation as Declared};
 use serde_json::json;
 use utoipa::openapi::extensions::Extensions;
 use utoipa::openapi::path::{Operation, OperationBuilder};
@@ -68,6 +68,8 @@ fn extensions(declared: &Declared) -> Extensions {
         ("x-cost", json!(declared.cost)),
         ("x-events", json!(events)),
         ("x-problems", json!(problems)),
+        // Whether it only reads, whatever its method.
+        ("x-safe", json!(declared.kind == Kind::Query)),
         ("x-scopes", json!(scopes)),
     ])
 }
