@@ -158,7 +158,7 @@ pub(crate) fn tls_fault(error: &io::Error) -> Option<TlsFault> {
     let error = error.get_ref()?.downcast_ref::<TlsError>()?;
     Some(match error {
         TlsError::InvalidCertificate(fault) => match fault {
-            CertificateError::UnknownIssuer => TlsFault::Untrusted,
+            CertificateError::UnknownIssuer | CertificateError::BadSignature => TlsFault::Untrusted,
             CertificateError::Expired
             | CertificateError::ExpiredContext { .. }
             | CertificateError::NotValidYet

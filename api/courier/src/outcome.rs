@@ -214,8 +214,10 @@ impl TlsFault {
                 "El certificado del receptor es para otro nombre.",
             ),
             Self::BadCertificate => text(
-                "The receiver's certificate is not valid.",
-                "El certificado del receptor no es válido.",
+                "The receiver's certificate is not one for a server: it may be self-signed, revoked \
+                 or malformed.",
+                "El certificado del receptor no es de servidor: puede estar autofirmado, revocado \
+                 o mal formado.",
             ),
             Self::NotTls => text(
                 "What answers at this address does not speak TLS: is it `http://`?",
