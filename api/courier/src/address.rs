@@ -1,8 +1,11 @@
 //! Which addresses are on the public internet.
 
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::io;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, UdpSocket};
 
 use ipnet::IpNet;
+
+use crate::refusal::Refusal;
 
 /// What the operator of this installation permits.
 #[derive(Clone, Debug, Default)]
@@ -14,11 +17,44 @@ pub struct Policy {
 }
 
 impl Policy {
-    /// Whether messages may go to this address.
+    /// Whether messages may go to this address, as far as the address alone can tell.
     pub fn permits(&self, address: IpAddr) -> bool {
-        let address = unmapped(address);
-        is_public(address) || self.allowed.iter().any(|range| range.contains(&address))
+        self.allows(address) || is_public(address)
     }
+
+    /// The last check before a connection: whether messages may go from here to this address.
+    pub(crate) fn check(&self, address: IpAddr) -> Result<(), Refusal> {
+        if self.allows(address) {
+            return Ok(());
+        }
+        if !is_public(address) {
+            return Err(Refusal::PrivateAddress);
+        }
+        // Traffic to one's own public address never leaves the machine, so no firewall before it is asked:
+        // a database that is closed to the world would be open to this.
+        if is_own(address) { Err(Refusal::OwnAddress) } else { Ok(()) }
+    }
+
+    fn allows(&self, address: IpAddr) -> bool {
+        let address = unmapped(address);
+        self.allowed.iter().any(|range| range.contains(&address))
+    }
+}
+
+/// Whether an address is one of this machine's: what it would be reached from is that address itself.
+fn is_own(address: IpAddr) -> bool {
+    // Nothing is sent: connecting a datagram socket only asks the system for the way.
+    let way = || -> io::Result<IpAddr> {
+        let any: IpAddr = match address {
+            IpAddr::V4(_) => Ipv4Addr::UNSPECIFIED.into(),
+            IpAddr::V6(_) => Ipv6Addr::UNSPECIFIED.into(),
+        };
+        let socket = UdpSocket::bind(SocketAddr::new(any, 0))?;
+        socket.connect(SocketAddr::new(address, 9))?;
+        Ok(socket.local_addr()?.ip())
+    };
+    // Where there is no way, there will be no connection either.
+    way().is_ok_and(|from| from == address)
 }
 
 /// Whether an address belongs to the public internet: not to a private network, this machine, a cloud's
@@ -74,5 +110,25 @@ fn is_public_v6(address: Ipv6Addr) -> bool {
         // discard-only, unique local, link-local, site-local, multicast or not assigned.
         [0x2000..=0x3fff, ..] => true,
         _ => false,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_machine_knows_its_own_addresses() {
+        assert!(is_own(Ipv4Addr::LOCALHOST.into()));
+        assert!(!is_own(Ipv4Addr::new(192, 0, 2, 1).into()));
+        assert!(!is_own(Ipv4Addr::new(1, 1, 1, 1).into()));
+    }
+
+    #[test]
+    fn own_addresses_are_refused_unless_they_are_allowed() {
+        let allowed = Policy { allowed: vec!["127.0.0.0/8".parse().unwrap()], https_only: false };
+        assert_eq!(allowed.check(Ipv4Addr::LOCALHOST.into()), Ok(()));
+        let loopback = Policy::default().check(Ipv4Addr::LOCALHOST.into());
+        assert_eq!(loopback, Err(Refusal::PrivateAddress));
     }
 }
