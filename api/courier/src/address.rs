@@ -10,7 +10,8 @@ use crate::refusal::Refusal;
 /// What the operator of this installation permits.
 #[derive(Clone, Debug, Default)]
 pub struct Policy {
-    /// Ranges that may be reached although they are not public: a shop's own network, or loopback in tests.
+    /// Ranges that may be reached although they are not public: a shop's own network, or loopback
+    /// in tests.
     pub allowed: Vec<IpNet>,
     /// Whether plain `http` is refused.
     pub https_only: bool,
@@ -30,8 +31,8 @@ impl Policy {
         if !is_public(address) {
             return Err(Refusal::PrivateAddress);
         }
-        // Traffic to one's own public address never leaves the machine, so no firewall before it is asked:
-        // a database that is closed to the world would be open to this.
+        // Traffic to one's own public address never leaves the machine, so no firewall before it is
+        // asked: a database that is closed to the world would be open to this.
         if is_own(address) { Err(Refusal::OwnAddress) } else { Ok(()) }
     }
 
@@ -41,7 +42,8 @@ impl Policy {
     }
 }
 
-/// Whether an address is one of this machine's: what it would be reached from is that address itself.
+/// Whether an address is one of this machine's: what it would be reached from is that address
+/// itself.
 fn is_own(address: IpAddr) -> bool {
     // Nothing is sent: connecting a datagram socket only asks the system for the way.
     let way = || -> io::Result<IpAddr> {
@@ -57,8 +59,8 @@ fn is_own(address: IpAddr) -> bool {
     way().is_ok_and(|from| from == address)
 }
 
-/// Whether an address belongs to the public internet: not to a private network, this machine, a cloud's
-/// metadata service, a group of machines, or a range that is reserved for something else.
+/// Whether an address belongs to the public internet: not to a private network, this machine, a
+/// cloud's metadata service, a group of machines, or a range that is reserved for something else.
 pub fn is_public(address: IpAddr) -> bool {
     match unmapped(address) {
         IpAddr::V4(v4) => is_public_v4(v4),
@@ -106,8 +108,8 @@ fn is_public_v6(address: Ipv6Addr) -> bool {
         [0x2001, 0..=0x1ff, ..] => false,
         // Documentation; 6to4, which carries IPv4 addresses and has no public relays any more.
         [0x2001, 0xdb8, ..] | [0x3fff, 0..=0xfff, ..] | [0x2002, ..] => false,
-        // Global unicast, 2000::/3. All else is unspecified, loopback, IPv4-compatible, local NAT64,
-        // discard-only, unique local, link-local, site-local, multicast or not assigned.
+        // Global unicast, 2000::/3. All else is unspecified, loopback, IPv4-compatible, local
+        // NAT64, discard-only, unique local, link-local, site-local, multicast or not assigned.
         [0x2000..=0x3fff, ..] => true,
         _ => false,
     }

@@ -1,8 +1,9 @@
 //! Connections, to permitted addresses alone.
 //!
-//! What is checked is what is connected to: a name is resolved here, its addresses are filtered, and the
-//! socket is opened to one of those that are left. A name that resolves otherwise a moment later changes
-//! nothing. No proxy of the environment is asked, because it would resolve the name again.
+//! What is checked is what is connected to: a name is resolved here, its addresses are filtered,
+//! and the socket is opened to one of those that are left. A name that resolves otherwise a moment
+//! later changes nothing. No proxy of the environment is asked, because it would resolve the name
+//! again.
 
 use std::io;
 use std::net::{IpAddr, SocketAddr};

@@ -57,7 +57,8 @@ pub enum ConnectFault {
 /// Why there was no secure connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum TlsFault {
-    /// Nobody that we trust signed the certificate; or the receiver sent no intermediate certificate.
+    /// Nobody that we trust signed the certificate; or the receiver sent no intermediate
+    /// certificate.
     Untrusted,
     /// The certificate has expired or is not valid yet.
     Expired,
@@ -214,8 +215,8 @@ impl TlsFault {
                 "El certificado del receptor es para otro nombre.",
             ),
             Self::BadCertificate => text(
-                "The receiver's certificate is not one for a server: it may be self-signed, revoked \
-                 or malformed.",
+                "The receiver's certificate is not one for a server: it may be self-signed, \
+                 revoked or malformed.",
                 "El certificado del receptor no es de servidor: puede estar autofirmado, revocado \
                  o mal formado.",
             ),

@@ -25,8 +25,8 @@ type Driver = Box<Connection<TokioIo<Stream>, Full<Bytes>>>;
 
 /// A connection that HTTP is spoken over.
 ///
-/// No task of its own drives it: it moves only while somebody waits for an answer, so that whoever gives up
-/// waiting closes it, and a message costs no switch between tasks.
+/// No task of its own drives it: it moves only while somebody waits for an answer, so that whoever
+/// gives up waiting closes it, and a message costs no switch between tasks.
 pub(crate) struct Line {
     sender: SendRequest<Full<Bytes>>,
     driver: Option<Driver>,

@@ -6,8 +6,8 @@ use bodega_kernel::{Language, Text, text};
 
 /// Why an address is refused, when it is saved or when it is connected to.
 ///
-/// None of them names the address that a host resolved to: that would tell a stranger what a private
-/// name server knows.
+/// None of them names the address that a host resolved to: that would tell a stranger what a
+/// private name server knows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Refusal {
     /// More than 2,048 bytes.

@@ -7,7 +7,8 @@ use bodega_courier::{Policy, Refusal, check_url, is_public};
 use bodega_kernel::Language;
 use proptest::prelude::*;
 
-/// The special-purpose ranges of IPv4 that are not the public internet, and Azure's service address.
+/// The special-purpose ranges of IPv4 that are not the public internet, and Azure's service
+/// address.
 const SPECIAL_V4: &[&str] = &[
     "0.0.0.0/8",
     "10.0.0.0/8",

@@ -1,4 +1,5 @@
-//! Receivers that break every rule: each costs bounded time and memory, and the receipt says what it did.
+//! Receivers that break every rule: each costs bounded time and memory, and the receipt says what
+//! it did.
 
 use std::io;
 use std::sync::Arc;

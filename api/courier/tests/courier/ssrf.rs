@@ -1,5 +1,5 @@
-//! Nothing private is reached: not by how a host is written, not by what its name resolves to, and not by
-//! what it resolves to the second time.
+//! Nothing private is reached: not by how a host is written, not by what its name resolves to, and
+//! not by what it resolves to the second time.
 
 use std::io;
 use std::net::IpAddr;
@@ -181,7 +181,8 @@ async fn a_name_that_is_rebound_after_the_check_reaches_nothing() {
 
 #[tokio::test]
 async fn a_name_that_is_rebound_between_messages_reaches_nothing() {
-    // Loopback stands for the public internet here, and a private network for what is to be reached.
+    // Loopback stands for the public internet here, and a private network for what is to be
+    // reached.
     let receiver = Receiver::answering(OK).await;
     let url = format!("http://rebind.example.com:{}/", receiver.address.port());
     let names = Names::new(|asked, _| {
