@@ -108,8 +108,8 @@ impl Courier {
         Ok(Self { shared: Arc::new(shared) })
     }
 
-    /// Makes one attempt at a message. It ends within the total timeout, and holds no more in memory than
-    /// the message, 64 KiB of the answer at a time, and the receipt.
+    /// Makes one attempt at a message. It ends within the total timeout, and holds no more in
+    /// memory than the message, 64 KiB of the answer at a time, and the receipt.
     pub async fn send(&self, message: Message) -> Receipt {
         let started = Instant::now();
         let mut receipt = Receipt::pending();
@@ -118,7 +118,8 @@ impl Courier {
         match ended {
             Ok(Ok(())) => {}
             Ok(Err(outcome)) => receipt.outcome = outcome,
-            // Once there is a status, the receiver has spoken: only the rest of its body is missing.
+            // Once there is a status, the receiver has spoken: only the rest of its body is
+            // missing.
             Err(_) if receipt.status.is_some() => receipt.truncated = true,
             Err(_) => receipt.outcome = Outcome::Timeout,
         }
@@ -134,8 +135,8 @@ impl Courier {
             receipt.address = Some(line.peer);
             match line.send(request.clone()).await {
                 Ok(answer) => return self.read(answer, origin, line, receipt).await,
-                // The receiver closed it while the message was on its way, as it may after a while of
-                // waiting. That is no fault of anybody's, so a new connection gets a try.
+                // The receiver closed it while the message was on its way, as it may after a while
+                // of waiting. That is no fault of anybody's, so a new connection gets a try.
                 Err(error) if fault(&error) == Outcome::ClosedEarly => {}
                 Err(error) => return Err(fault(&error)),
             }

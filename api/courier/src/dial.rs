@@ -1,8 +1,9 @@
 //! Connections, to permitted addresses alone.
 //!
-//! What is checked is what is connected to: a name is resolved here, its addresses are filtered, and the
-//! socket is opened to one of those that are left. A name that resolves otherwise a moment later changes
-//! nothing. No proxy of the environment is asked, because it would resolve the name again.
+//! What is checked is what is connected to: a name is resolved here, its addresses are filtered,
+//! and the socket is opened to one of those that are left. A name that resolves otherwise a moment
+//! later changes nothing. No proxy of the environment is asked, because it would resolve the name
+//! again.
 
 use std::io;
 use std::net::{IpAddr, SocketAddr};
@@ -69,8 +70,8 @@ impl Dialer {
             .unwrap_or(Err(Outcome::ConnectTimeout))?;
         let port = url.port_or_known_default().unwrap_or(443);
         let mut last = NoLine::from(Outcome::DnsFailure);
-        let mut left = addresses.len().min(ADDRESSES_MAX) as u32;
-        for address in addresses.into_iter().take(ADDRESSES_MAX) {
+        let mut left = addresses.len() as u32;
+        for address in addresses {
             let address = SocketAddr::new(address, port);
             // One that never answers leaves the others their share of the time.
             let now = Instant::now();
@@ -89,21 +90,30 @@ impl Dialer {
     /// The permitted ones among the host's addresses.
     async fn addresses(&self, url: &Url) -> Result<Vec<IpAddr>, Outcome> {
         let name = match url.host() {
-            Some(Host::Ipv4(address)) => return Ok(vec![address.into()]),
-            Some(Host::Ipv6(address)) => return Ok(vec![address.into()]),
+            Some(Host::Ipv4(address)) => return self.permitted(vec![address.into()]),
+            Some(Host::Ipv6(address)) => return self.permitted(vec![address.into()]),
             Some(Host::Domain(name)) => name,
             None => return Err(Outcome::AddressRefused(Refusal::NoHost)),
         };
         let resolved = self.resolver.resolve(name).await.map_err(|_| Outcome::DnsFailure)?;
-        if resolved.is_empty() {
-            return Err(Outcome::DnsFailure);
+        self.permitted(resolved)
+    }
+
+    fn permitted(&self, addresses: Vec<IpAddr>) -> Result<Vec<IpAddr>, Outcome> {
+        let mut refused = Outcome::DnsFailure;
+        let mut permitted = Vec::with_capacity(addresses.len().min(ADDRESSES_MAX));
+        for address in addresses {
+            // In the form that it is judged in, so that no other is connected to.
+            let address = address.to_canonical();
+            match self.policy.check(address) {
+                Ok(()) => permitted.push(address),
+                Err(refusal) => refused = Outcome::AddressRefused(refusal),
+            }
+            if permitted.len() == ADDRESSES_MAX {
+                break;
+            }
         }
-        let permitted: Vec<_> =
-            resolved.into_iter().filter(|address| self.policy.permits(*address)).collect();
-        if permitted.is_empty() {
-            return Err(Outcome::AddressRefused(Refusal::PrivateAddress));
-        }
-        Ok(permitted)
+        if permitted.is_empty() { Err(refused) } else { Ok(permitted) }
     }
 
     async fn connect(&self, url: &Url, address: SocketAddr) -> Result<Stream, Outcome> {
@@ -158,7 +168,7 @@ pub(crate) fn tls_fault(error: &io::Error) -> Option<TlsFault> {
     let error = error.get_ref()?.downcast_ref::<TlsError>()?;
     Some(match error {
         TlsError::InvalidCertificate(fault) => match fault {
-            CertificateError::UnknownIssuer => TlsFault::Untrusted,
+            CertificateError::UnknownIssuer | CertificateError::BadSignature => TlsFault::Untrusted,
             CertificateError::Expired
             | CertificateError::ExpiredContext { .. }
             | CertificateError::NotValidYet

@@ -2,8 +2,8 @@
 //!
 //! - [`Secret`], [`sign`]: signatures after Standard Webhooks 1.0.
 //! - [`check_url`], [`check_header`]: what an endpoint may be, checked when it is saved.
-//! - [`Courier`]: one attempt at one message, its address checked again on each connect. Whatever the
-//!   receiver does, the attempt ends in bounded time and memory and its [`Receipt`] says why.
+//! - [`Courier`]: one attempt at one message, its address checked again on each connect. Whatever
+//!   the receiver does, the attempt ends in bounded time and memory and its [`Receipt`] says why.
 //! - [`Carrier`]: what a pipeline holds, so that its tests can hold something else.
 //!
 //! It knows nothing of events, endpoints, retries or storage.

@@ -14,9 +14,9 @@ use crate::outcome::Outcome;
 pub struct Message {
     /// Where to, as [`crate::check_url`] gave it.
     pub url: Url,
-    /// The customer's own headers ([`crate::check_header`]) and the signature's. `host`, `content-length` and
-    /// the like are set by the courier, and what stands here for them is dropped; `content-type` is JSON
-    /// unless it stands here.
+    /// The customer's own headers ([`crate::check_header`]) and the signature's. `host`,
+    /// `content-length` and the like are set by the courier, and what stands here for them is
+    /// dropped; `content-type` is JSON unless it stands here.
     pub headers: HeaderMap,
     /// What is posted.
     pub body: Bytes,
@@ -29,7 +29,8 @@ pub struct Receipt {
     pub outcome: Outcome,
     /// How long the attempt took.
     pub duration: Duration,
-    /// How long it took to resolve, connect and agree on TLS; nothing where a connection was there already.
+    /// How long it took to resolve, connect and agree on TLS; nothing where a connection was there
+    /// already.
     pub connect: Option<Duration>,
     /// The address that was connected to.
     pub address: Option<SocketAddr>,

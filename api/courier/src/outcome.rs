@@ -57,7 +57,8 @@ pub enum ConnectFault {
 /// Why there was no secure connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum TlsFault {
-    /// Nobody that we trust signed the certificate; or the receiver sent no intermediate certificate.
+    /// Nobody that we trust signed the certificate; or the receiver sent no intermediate
+    /// certificate.
     Untrusted,
     /// The certificate has expired or is not valid yet.
     Expired,
@@ -214,8 +215,10 @@ impl TlsFault {
                 "El certificado del receptor es para otro nombre.",
             ),
             Self::BadCertificate => text(
-                "The receiver's certificate is not valid.",
-                "El certificado del receptor no es válido.",
+                "The receiver's certificate is not one for a server: it may be self-signed, \
+                 revoked or malformed.",
+                "El certificado del receptor no es de servidor: puede estar autofirmado, revocado \
+                 o mal formado.",
             ),
             Self::NotTls => text(
                 "What answers at this address does not speak TLS: is it `http://`?",
@@ -232,5 +235,53 @@ impl TlsFault {
 impl fmt::Display for Outcome {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.text().get(Language::English))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashSet;
+
+    use super::*;
+
+    #[test]
+    fn each_outcome_has_a_code_and_words_of_its_own() {
+        let after = Some(RetryAfter::Wait(std::time::Duration::from_secs(1)));
+        let outcomes = [
+            Outcome::of_status(200, None),
+            Outcome::of_status(410, None),
+            Outcome::of_status(429, after),
+            Outcome::of_status(302, None),
+            Outcome::of_status(500, None),
+            Outcome::ConnectTimeout,
+            Outcome::Timeout,
+            Outcome::DnsFailure,
+            Outcome::AddressRefused(Refusal::PrivateAddress),
+            Outcome::AddressRefused(Refusal::OwnAddress),
+            Outcome::ConnectionFailed(ConnectFault::Refused),
+            Outcome::ConnectionFailed(ConnectFault::Unreachable),
+            Outcome::TlsFailure(TlsFault::Untrusted),
+            Outcome::TlsFailure(TlsFault::Expired),
+            Outcome::TlsFailure(TlsFault::WrongName),
+            Outcome::TlsFailure(TlsFault::BadCertificate),
+            Outcome::TlsFailure(TlsFault::NotTls),
+            Outcome::TlsFailure(TlsFault::Handshake),
+            Outcome::ClosedEarly,
+            Outcome::BadResponse,
+            Outcome::HeadersTooLarge,
+        ];
+        let (mut codes, mut words) = (HashSet::new(), HashSet::new());
+        for outcome in outcomes {
+            let code = outcome.code();
+            assert!(code.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'_'), "{code}");
+            assert!(codes.insert(code), "{code}");
+            for language in [Language::English, Language::Spanish] {
+                let said = outcome.text().get(language).to_owned();
+                assert!(!said.contains("{}") && said.ends_with(['.', '?']), "{said}");
+                assert!(words.insert(said), "{code}");
+            }
+        }
+        let text = Outcome::of_status(429, after).text();
+        assert!(text.get(Language::Spanish).contains("429"));
     }
 }

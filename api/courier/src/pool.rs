@@ -20,25 +20,24 @@ use crate::dial::Stream;
 /// The most of an answer that is held in memory at once, and the longest head of an answer.
 const BUFFER_BYTES_MAX: usize = 64 * 1024;
 
-type Driver = Connection<TokioIo<Stream>, Full<Bytes>>;
+/// Boxed, because it is large and a line changes hands several times for each message.
+type Driver = Box<Connection<TokioIo<Stream>, Full<Bytes>>>;
 
 /// A connection that HTTP is spoken over.
 ///
-/// No task of its own drives it: it moves only while somebody waits for an answer, so that whoever gives up
-/// waiting closes it, and a message costs no switch between tasks.
+/// No task of its own drives it: it moves only while somebody waits for an answer, so that whoever
+/// gives up waiting closes it, and a message costs no switch between tasks.
 pub(crate) struct Line {
     sender: SendRequest<Full<Bytes>>,
     driver: Option<Driver>,
     pub(crate) peer: SocketAddr,
-    /// Whether it has carried a message before.
-    pub(crate) used: bool,
 }
 
 impl Line {
     pub(crate) async fn new(stream: Stream, peer: SocketAddr) -> hyper::Result<Self> {
         let (sender, driver) =
             Builder::new().max_buf_size(BUFFER_BYTES_MAX).handshake(TokioIo::new(stream)).await?;
-        Ok(Self { sender, driver: Some(driver), peer, used: false })
+        Ok(Self { sender, driver: Some(Box::new(driver)), peer })
     }
 
     /// Whether it can carry another message. One that the receiver has closed meanwhile cannot.
@@ -114,11 +113,10 @@ impl Pool {
     }
 
     /// Keeps a connection whose answer has been read to its end.
-    pub(crate) fn put(self: &Arc<Self>, origin: &str, mut line: Line) {
+    pub(crate) fn put(self: &Arc<Self>, origin: &str, line: Line) {
         if line.driver.is_none() || line.sender.is_closed() {
             return;
         }
-        line.used = true;
         let mut waiting = self.lock();
         if waiting.total >= self.limits.total {
             return;

@@ -6,8 +6,8 @@ use bodega_kernel::{Language, Text, text};
 
 /// Why an address is refused, when it is saved or when it is connected to.
 ///
-/// None of them names the address that a host resolved to: that would tell a stranger what a private
-/// name server knows.
+/// None of them names the address that a host resolved to: that would tell a stranger what a
+/// private name server knows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Refusal {
     /// More than 2,048 bytes.
@@ -30,6 +30,8 @@ pub enum Refusal {
     PrivateName,
     /// The host is, or resolves to, an address that is not on the public internet.
     PrivateAddress,
+    /// The host is, or resolves to, a public address of the machine that Bodega runs on.
+    OwnAddress,
 }
 
 impl Refusal {
@@ -46,6 +48,7 @@ impl Refusal {
             Self::Port => "url_port",
             Self::PrivateName => "private_name",
             Self::PrivateAddress => "private_address",
+            Self::OwnAddress => "own_address",
         }
     }
 
@@ -82,6 +85,10 @@ impl Refusal {
             Self::PrivateAddress => text(
                 "The host's address is not on the public internet.",
                 "La dirección del servidor no está en la internet pública.",
+            ),
+            Self::OwnAddress => text(
+                "The host is the machine that posts; its operator can allow that.",
+                "El servidor es la propia máquina que envía; quien la opera puede permitirlo.",
             ),
         }
     }

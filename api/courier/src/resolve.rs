@@ -9,14 +9,15 @@ use futures::FutureExt;
 use futures::future::{BoxFuture, Shared};
 use tokio::sync::Semaphore;
 
-/// What turns a host's name into addresses. It is asked on every connect, and each address it gives is
-/// checked before anything is sent there, so it need not be trusted.
+/// What turns a host's name into addresses. It is asked on every connect, and each address it gives
+/// is checked before anything is sent there, so it need not be trusted.
 pub trait Resolve: Send + Sync + 'static {
     /// The addresses of a host, in the order to try them.
     fn resolve(&self, host: &str) -> BoxFuture<'static, io::Result<Vec<IpAddr>>>;
 }
 
-/// As many names are looked up at once. Each takes a thread until the name server answers or is given up.
+/// As many names are looked up at once. Each takes a thread until the name server answers or is
+/// given up.
 const LOOKUPS_MAX: usize = 128;
 
 type Answer = Result<Vec<IpAddr>, io::ErrorKind>;
@@ -24,8 +25,8 @@ type Lookup = Shared<BoxFuture<'static, Answer>>;
 
 /// The system's own resolver.
 ///
-/// Whoever asks for a name that is being looked up already waits for that answer, so that a name server
-/// that never answers holds one thread for each name, however many messages go there.
+/// Whoever asks for a name that is being looked up already waits for that answer, so that a name
+/// server that never answers holds one thread for each name, however many messages go there.
 pub struct SystemResolver {
     under_way: Arc<Mutex<HashMap<String, Lookup>>>,
     room: Arc<Semaphore>,
@@ -42,7 +43,8 @@ impl Resolve for SystemResolver {
         let mut under_way = self.under_way.lock().unwrap_or_else(PoisonError::into_inner);
         let lookup = under_way.entry(host.to_owned()).or_insert_with(|| {
             let (name, room, all) = (host.to_owned(), self.room.clone(), self.under_way.clone());
-            // A task of its own: it goes on, and leaves the list, when nobody waits for it any more.
+            // A task of its own: it goes on, and leaves the list, when nobody waits for it any
+            // more.
             let task = tokio::spawn(async move {
                 let answer = ask(name.clone(), room).await;
                 all.lock().unwrap_or_else(PoisonError::into_inner).remove(&name);

@@ -17,7 +17,8 @@ pub enum RetryAfter {
 }
 
 impl RetryAfter {
-    /// Reads the header: seconds, or a date in any of HTTP's three forms. What is neither counts as absent.
+    /// Reads the header: seconds, or a date in any of HTTP's three forms. What is neither counts as
+    /// absent.
     pub fn parse(header: &str) -> Option<Self> {
         let header = header.trim();
         if !header.is_empty() && header.bytes().all(|byte| byte.is_ascii_digit()) {
@@ -28,7 +29,8 @@ impl RetryAfter {
         httpdate::parse_http_date(header).ok().map(|at| Self::At(at.into()))
     }
 
-    /// How long to wait from `now` on: nothing for a date that has passed, and never more than 24 hours.
+    /// How long to wait from `now` on: nothing for a date that has passed, and never more than 24
+    /// hours.
     pub fn wait(self, now: DateTime<Utc>) -> Duration {
         match self {
             Self::Wait(wait) => wait.min(RETRY_AFTER_MAX),

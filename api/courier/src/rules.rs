@@ -25,8 +25,8 @@ const PRIVATE_NAMES: &[&str] = &[
     "home.arpa",
 ];
 
-/// Checks a URL when an endpoint is saved. What it resolves to is checked on each connect, and so are its
-/// host and its scheme, because the operator's policy may have changed since.
+/// Checks a URL when an endpoint is saved. What it resolves to is checked on each connect, and so
+/// are its host and its scheme, because the operator's policy may have changed since.
 pub fn check_url(url: &str, policy: &Policy) -> Result<Url, Refusal> {
     if url.len() > URL_BYTES_MAX {
         return Err(Refusal::TooLong);
@@ -65,8 +65,8 @@ pub(crate) fn check_parsed(url: &Url, policy: &Policy) -> Result<(), Refusal> {
     if url.port() == Some(0) {
         return Err(Refusal::Port);
     }
-    // The URL standard has turned every spelling of an IPv4 address (`0x7f.1`, `2130706433`, `017700000001`,
-    // full-width digits) into the address by now.
+    // The URL standard has turned every spelling of an IPv4 address (`0x7f.1`, `2130706433`,
+    // `017700000001`, full-width digits) into the address by now.
     let address = match url.host() {
         None => return Err(Refusal::NoHost),
         Some(Host::Domain(name)) => return check_name(name, policy),

@@ -11,8 +11,8 @@ use crate::secret::{Key, Secret};
 const HMAC_VERSION: &str = "v1,";
 const ED25519_VERSION: &str = "v1a,";
 
-/// The value of `webhook-signature`: one signature for each secret, so that a receiver that knows any one
-/// of them can check the message while secrets are being rotated.
+/// The value of `webhook-signature`: one signature for each secret, so that a receiver that knows
+/// any one of them can check the message while secrets are being rotated.
 pub fn sign(secrets: &[&Secret], id: &str, timestamp: i64, body: &[u8]) -> String {
     let mut header = String::with_capacity(secrets.len() * 96);
     let timestamp = timestamp.to_string();
