@@ -166,8 +166,10 @@ impl Registry {
             for link in &resource.links {
                 let place = format!("{}.{}", resource.name, link.name);
                 fault(self.view(link.target).is_some(), format!("{place}: leads to no resource"));
-                let key =
-                    self.view(resource.name).and_then(|view| self.schemas.field(view, link.key));
+                let view = self.view(resource.name);
+                let field = view.and_then(|view| self.schemas.field(view, link.name));
+                fault(field.is_none(), format!("{place}: a link with the name of a field"));
+                let key = view.and_then(|view| self.schemas.field(view, link.key));
                 fault(key.is_some(), format!("{place}: {} is not a field", link.key));
             }
         }

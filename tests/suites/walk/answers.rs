@@ -161,7 +161,7 @@ impl Shapes {
         for (name, schema) in &self.headers[&(id.clone(), answer.status)] {
             let value = answer.header(name);
             // A command tells the version of what it answers with, if that has one.
-            let untold = operation.is_command() && answer.body["version"].is_null();
+            let untold = operation.method != "GET" && answer.body["version"].is_null();
             // Without a key nobody is known whose limits could be told.
             let unknown = answer.status == 401 && name.starts_with("RateLimit");
             let optional =

@@ -2,7 +2,7 @@
 //! that is not covered here fails every suite by its name.
 
 use std::collections::BTreeSet;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 
 use serde_json::{Value, json};
 
@@ -142,16 +142,25 @@ pub const FIXTURES: &[Fixture] = &[
         actions: &[
             act("pause", &[]),
             act("resume", &["pause"]),
-            Action { verb: "rotate_secret", body: Some(|| json!({})), after: &[] },
+            Action {
+                verb: "rotate_secret",
+                body: Some(|| json!({"overlap_seconds": next() % 600_000})),
+                after: &[],
+            },
             Action {
                 verb: "test",
-                body: Some(|| json!({"event_type": "brand.created"})),
+                body: Some(|| {
+                    static TURN: AtomicUsize = AtomicUsize::new(0);
+                    let verb =
+                        ["created", "updated", "deleted"][TURN.fetch_add(1, Ordering::Relaxed) % 3];
+                    json!({"event_type": format!("brand.{verb}")})
+                }),
                 after: &[],
             },
             Action { verb: "explain", body: Some(|| json!({"event_id": a("event")})), after: &[] },
             Action {
                 verb: "replay",
-                body: Some(|| json!({"from": "2026-01-01T00:00:00Z"})),
+                body: Some(|| json!({"from": format!("2026-01-01T00:00:00.{:06}Z", next())})),
                 after: &[],
             },
         ],

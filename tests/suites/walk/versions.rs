@@ -37,6 +37,8 @@ async fn a_stale_version_is_refused_and_the_current_one_is_not(db: Db) {
             let seen = walk.send(operation, walk.call(&ready).header("If-Match", &tag)).await;
             let done = seen.done();
             match object(&walk, &ready).await {
+                // The one that is sent again stays as it was; there is a new one beside it.
+                Some(after) if operation.verb == "resend" => assert_eq!(after["version"], version),
                 Some(after) => assert_eq!(after["version"], version + 1, "{}", operation.id),
                 None => assert_eq!(operation.verb, "delete", "{}: gone", operation.id),
             }
@@ -54,7 +56,7 @@ async fn a_stale_version_is_refused_and_the_current_one_is_not(db: Db) {
 
 async fn what_is_still_so_is_not_sent_again(db: Db) {
     let walk = Walk::start(db).await;
-    for operation in walk.operations.iter().filter(|one| !one.is_command()) {
+    for operation in walk.operations.iter().filter(|one| one.method == "GET") {
         let id = &operation.id;
         // Something to list.
         walk.object(&walk.server.live_key, &operation.resource).await;
@@ -120,10 +122,12 @@ async fn a_change_that_changes_nothing_writes_nothing(db: Db) {
 
 /// Changes the object of a call once, so that it has a version that is stale; what it is now.
 async fn touched(walk: &Walk, ready: &Ready<'_>) -> Value {
-    let update = walk.operation(&format!("{}.update", ready.operation.resource));
-    let mut patch = walk.ready(update).await;
-    patch.path = update.at(ready.id.as_deref().expect("an id"));
-    walk.send(update, walk.call(&patch)).await.done();
+    let update = format!("{}.update", ready.operation.resource);
+    if let Some(update) = walk.operations.iter().find(|one| one.id == update) {
+        let mut patch = walk.ready(update).await;
+        patch.path = update.at(ready.id.as_deref().expect("an id"));
+        walk.send(update, walk.call(&patch)).await.done();
+    }
     object(walk, ready).await.expect("an object")
 }
 

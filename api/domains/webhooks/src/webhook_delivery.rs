@@ -63,7 +63,7 @@ pub struct WebhookDelivery {
     pub state: DeliveryState,
     /// How often it was tried.
     #[schema(minimum = 0)]
-    pub attempts: i32,
+    pub attempt_count: i32,
     /// When it is tried next, while it is pending and its endpoint takes events.
     pub next_attempt_at: Option<DateTime<Utc>>,
     /// What came of the last try: `delivered`, `refused`, `timeout`, …
@@ -160,7 +160,7 @@ impl From<Model> for WebhookDelivery {
             sequence,
             reason: word(&reason).unwrap_or(DeliveryReason::Event),
             state,
-            attempts,
+            attempt_count: attempts,
             next_attempt_at: (state == DeliveryState::Pending).then_some(due_at),
             last_outcome,
             last_status,

@@ -87,12 +87,15 @@ fn summary(
     match (delivery, checks.iter().find(|check| !check.passed)) {
         (Some(delivery), _) => match delivery.state {
             DeliveryState::Delivered => text(
-                format!("Delivered, at attempt {}.", delivery.attempts),
-                format!("Entregado, en el intento {}.", delivery.attempts),
+                format!("Delivered, at attempt {}.", delivery.attempt_count),
+                format!("Entregado, en el intento {}.", delivery.attempt_count),
             ),
             DeliveryState::Dead => text(
-                format!("Given up after {} attempts; it can be sent again.", delivery.attempts),
-                format!("Abandonado tras {} intentos; se puede reenviar.", delivery.attempts),
+                format!(
+                    "Given up after {} attempts; it can be sent again.",
+                    delivery.attempt_count
+                ),
+                format!("Abandonado tras {} intentos; se puede reenviar.", delivery.attempt_count),
             ),
             DeliveryState::Cancelled => {
                 text("Its delivery was cancelled.", "Su entrega se canceló.")
@@ -106,8 +109,11 @@ fn summary(
                 format!("Espera: el destino sólo falla, y se vuelve a probar el {at}."),
             ),
             DeliveryState::Pending => text(
-                format!("On its way: {} attempts so far, the next at {at}.", delivery.attempts),
-                format!("En camino: {} intentos, el próximo el {at}.", delivery.attempts),
+                format!(
+                    "On its way: {} attempts so far, the next at {at}.",
+                    delivery.attempt_count
+                ),
+                format!("En camino: {} intentos, el próximo el {at}.", delivery.attempt_count),
             ),
         },
         (None, Some(failed)) => text(
