@@ -122,12 +122,16 @@ def _look_around(paths):
     """An id of each kind there is: of what is listed first, but never of a key in use."""
     found = {"": ""}
     for path in paths:
-        if f"{path}/{{id}}" in paths and "get" in paths[path]:
+        if f"{path}/{{id}}" in paths and _is_list(paths[path].get("get", {})):
             ids = [item["id"] for item in _list(path, 10) if "id" in item]
             for prefix, key in ((TYPE_ID.fullmatch(key)[1], key) for key in ids):
                 if key not in KEYS_IN_USE:
                     found.setdefault(prefix, key)
     return found
+
+
+def _is_list(operation) -> bool:
+    return any(one.get("$ref", "").endswith("/limit") for one in operation.get("parameters", []))
 
 
 def _spared(case, text):

@@ -59,6 +59,7 @@ pub(crate) fn read(
             limit: LIMIT_DEFAULT,
             cursor: None,
             count: false,
+            after: None,
             wait: Duration::ZERO,
         });
     }
@@ -173,6 +174,7 @@ impl Reader<'_> {
         let values = vec![FilterValue::Int(place)];
         let filter = Filter { field: PLACE.to_owned(), op: Op::Gt, values };
         self.list(|list| {
+            list.after = Some(place);
             list.filters.push(filter);
             list.sort = Sort { field: PLACE.to_owned(), descending: false };
         });

@@ -96,6 +96,8 @@ pub struct ListQuery {
     pub cursor: Option<String>,
     /// Whether to count all rows too.
     pub count: bool,
+    /// Of a log: only what comes after this place.
+    pub after: Option<i64>,
     /// How long to wait for the first row, where there is none yet.
     pub wait: Duration,
 }

@@ -45,7 +45,7 @@ async fn answers_are_as_documented(db: Db) {
             let at = at.map(|id| format!("{}/{id}", operation.path)).unwrap_or_default();
             assert_eq!(seen.header("location"), at, "{}", operation.id);
         }
-        if operation.has_id() && !operation.is_command() {
+        if operation.has_id() && operation.method == "GET" {
             let seen = walk.send(operation, walk.call(&ready).header("If-None-Match", "*")).await;
             assert_eq!(seen.status, 304, "{}", operation.id);
             shapes.hold(operation, &seen, "If-None-Match");

@@ -19,6 +19,8 @@ pub enum Origin {
     Noted,
     /// By another operation, which answers with it.
     By(&'static str),
+    /// With an object of another resource, which links to it.
+    With(&'static str, &'static str),
     /// It is there from the start, by this name.
     Named(&'static str),
     /// By a row put into the database, because nothing calls it forth yet.
@@ -166,7 +168,11 @@ pub const FIXTURES: &[Fixture] = &[
         ],
         ..NONE
     },
-    Fixture { resource: "webhook_health", origin: Origin::By("webhook_endpoint.create"), ..NONE },
+    Fixture {
+        resource: "webhook_health",
+        origin: Origin::With("webhook_endpoint", "health"),
+        ..NONE
+    },
     Fixture {
         resource: "webhook_delivery",
         origin: Origin::By("webhook_endpoint.test"),

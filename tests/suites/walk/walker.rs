@@ -170,6 +170,7 @@ impl Walk {
         match fixture(resource).origin {
             Origin::Made => Box::pin(self.new_object(key, resource)).await,
             Origin::By(maker) => Box::pin(self.brought_by(key, maker)).await,
+            Origin::With(other, link) => Box::pin(self.linked(key, other, link)).await,
             Origin::Named(name) => name.to_owned(),
             Origin::Never => panic!("{resource} has no objects"),
             Origin::Own | Origin::Noted | Origin::Planted => self.newest(key, resource).await,
@@ -180,6 +181,14 @@ impl Walk {
     async fn brought_by(&self, key: &str, maker: &str) -> String {
         let ready = self.ready_as(key, self.operation(maker)).await;
         id_of(&self.send(ready.operation, self.call_as(key, &ready)).await.done())
+    }
+
+    /// The id of what a new object links to.
+    async fn linked(&self, key: &str, resource: &str, link: &str) -> String {
+        let id = self.object(key, resource).await;
+        let get = self.operation(&format!("{resource}.get"));
+        let path = format!("{}?expand={link}", get.at(&id));
+        id_of(&self.send(get, self.server.call_as(key, "GET", &path)).await.done()[link])
     }
 
     async fn new_object(&self, key: &str, resource: &str) -> String {

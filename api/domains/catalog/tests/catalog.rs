@@ -67,6 +67,7 @@ impl Shop {
                     limit: 100,
                     cursor: None,
                     count: true,
+                    after: None,
                     wait: Default::default(),
                 });
                 run(self.cx(), input).await?

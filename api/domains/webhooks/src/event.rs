@@ -1,10 +1,11 @@
 //! Events: every change, written in its own transaction, with the object as the API shows it.
 
 use bodega_contract::Resource;
-use bodega_kernel::{Cx, Id, ListQuery, Noun, Page, Result, tagged};
+use bodega_kernel::{Cx, FieldError, Id, ListQuery, Noun, Page, Problem, Result, problem, tagged};
 use bodega_worker::NUMBERED;
 use chrono::{DateTime, Utc};
 use entity::webhooks::event::{Entity, Model};
+use sea_orm::{ConnectionTrait, Statement};
 use serde::Serialize;
 use serde_json::Value;
 use tokio::time::Instant;
@@ -17,6 +18,7 @@ pub(crate) fn resource() -> Resource<EventEntry> {
             "The log can be followed: with `after`, events come in the order of their `sequence`.",
         )
         .filter(["type", "object_type", "object_id", "actor_id", "sequence", "created_at"])
+        .fails(&problem::AHEAD_OF_LOG)
         .feed()
         .get(get)
 }
@@ -112,8 +114,9 @@ impl From<Model> for EventEntry {
     }
 }
 
-/// Waits, where that was asked for, until there is something to answer with.
+/// Waits, where that was asked of a place in the log, until something comes after it.
 async fn list(cx: Cx, query: ListQuery) -> Result<Page<EventEntry>> {
+    let Some(after) = query.after else { return cx.page(&query).await };
     let until = Instant::now() + query.wait;
     loop {
         let news = cx.platform.signals.next(NUMBERED);
@@ -122,8 +125,25 @@ async fn list(cx: Cx, query: ListQuery) -> Result<Page<EventEntry>> {
         if !page.data.is_empty() || stopping || Instant::now() >= until {
             return Ok(page);
         }
+        if ahead(&cx, after).await? {
+            return Err(Problem::new(&problem::AHEAD_OF_LOG).at(FieldError::query(
+                "after",
+                problem::AHEAD_OF_LOG.code,
+                problem::AHEAD_OF_LOG.about.clone(),
+            )));
+        }
         let _ = tokio::time::timeout_at(until, news).await;
     }
+}
+
+/// Whether a place lies beyond the end of the log: it may be another organization's.
+async fn ahead(cx: &Cx, after: i64) -> Result<bool> {
+    let sql = "SELECT last_sequence FROM event_stream WHERE organization_id = $1";
+    let values = [cx.organization.into()];
+    let statement = Statement::from_sql_and_values(cx.db().get_database_backend(), sql, values);
+    let row = cx.db().query_one_raw(statement).await?;
+    let last = row.map(|row| row.try_get::<i64>("", "last_sequence")).transpose()?;
+    Ok(after > last.unwrap_or(0))
 }
 
 async fn get(cx: Cx, id: Id<EventEntry>) -> Result<EventEntry> {

@@ -1,4 +1,4 @@
-//! How an endpoint has been answering; its id is the endpoint's.
+//! How an endpoint has been answering; its UUID is the endpoint's.
 
 use bodega_contract::Resource;
 use bodega_kernel::{Cx, Id, Noun, Result};
@@ -10,13 +10,13 @@ use utoipa::ToSchema;
 pub(crate) fn resource() -> Resource<WebhookHealth> {
     Resource::new("webhooks:read", "webhooks:read", "How an endpoint has been answering")
         .get(get)
-        .note("Its id is the endpoint's.")
+        .note("Each endpoint has one: `expand=health` embeds it.")
 }
 
 /// How an endpoint has been answering.
 #[derive(Clone, Debug, Serialize, ToSchema)]
 pub struct WebhookHealth {
-    /// The endpoint's id.
+    /// Its id.
     pub id: Id<Self>,
     /// How many tries have failed since the last that did not; 20 disable the endpoint.
     #[schema(minimum = 0)]
@@ -38,7 +38,7 @@ impl Noun for WebhookHealth {
     type Entity = Entity;
     const NAME: &'static str = "webhook_health";
     const PLURAL: &'static str = "webhook_health";
-    const PREFIX: &'static str = "whe";
+    const PREFIX: &'static str = "whh";
 }
 
 impl From<Model> for WebhookHealth {

@@ -87,6 +87,9 @@ problems! {
     OPTIONS_MISMATCH "options_mismatch" 409 "Options do not match" / "Las opciones no coinciden":
         "A variant has exactly one of the product's values for each of its options."
         / "Una variante tiene exactamente uno de los valores del producto para cada una de sus opciones."
+    AHEAD_OF_LOG "ahead_of_log" 409 "Ahead of the log" / "Más allá del registro":
+        "No event has that place yet: it may be of another organization, or of a log that was restored."
+        / "Ningún evento tiene todavía ese lugar: puede ser de otra organización o de un registro restaurado."
     FILTER_NOT_VALID "filter_not_valid" 409 "Filter not valid" / "Filtro no válido":
         "The filter expression does not compile, or costs too much; the error tells the line and column."
         / "La expresión del filtro no compila, o cuesta demasiado; el error indica la línea y la columna."
