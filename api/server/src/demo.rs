@@ -37,41 +37,36 @@ pub(crate) struct Demo {
 }
 
 /// Makes the demo organization where there is no organization yet, and loads what is missing of its
-/// catalog; gives its keys where they are known.
-pub(crate) async fn prepare(config: &Config, corridor: &Corridor) -> Result<Option<Demo>, String> {
+/// catalog; gives its keys where they are known, and whether anything was loaded.
+pub(crate) async fn prepare(
+    config: &Config,
+    corridor: &Corridor,
+) -> Result<(Option<Demo>, bool), String> {
     let db = corridor.platform().db.reader();
     let failed = |error: sea_orm::DbErr| format!("cannot look for the demo: {error}");
+    if organization::Entity::of_every_organization().count(db).await.map_err(failed)? == 0 {
+        found(config, corridor).await?;
+    }
     let demo = organization::Entity::of_every_organization()
         .filter(organization::Column::ExternalId.eq(EXTERNAL_ID))
         .one(db)
         .await
         .map_err(failed)?;
-    let live = match demo {
-        Some(row) => row,
-        None if organization::Entity::of_every_organization()
-            .count(db)
-            .await
-            .map_err(failed)?
-            > 0 =>
-        {
-            return Ok(None);
-        }
-        None => found(config, corridor).await?,
-    };
+    let Some(live) = demo else { return Ok((None, false)) };
     let sandbox = organization::Entity::of_every_organization()
         .filter(organization::Column::SandboxOf.eq(live.id))
         .one(db)
         .await
         .map_err(failed)?;
-    load(corridor, &live, config.demo_products, true).await?;
+    let loaded = load(corridor, &live, config.demo_products, true).await?;
     if let Some(sandbox) = sandbox {
         load(corridor, &sandbox, SANDBOX_PRODUCTS.min(config.demo_products), false).await?;
     }
-    Ok(remembered(config).filter(|demo| demo.organization == shown(&live)))
+    Ok((remembered(config).filter(|demo| demo.organization == shown(&live)), loaded))
 }
 
 /// Makes the demo organization, unless another node that started at the same time was first.
-async fn found(config: &Config, corridor: &Corridor) -> Result<Row<Organization>, String> {
+async fn found(config: &Config, corridor: &Corridor) -> Result<(), String> {
     let id = uuid::Uuid::now_v7();
     Tx::act(corridor.platform(), id, "demo.create", async |tx| {
         one_at_a_time(tx).await?;
@@ -101,13 +96,7 @@ async fn found(config: &Config, corridor: &Corridor) -> Result<Row<Organization>
         remember(config, &demo).map_err(Problem::internal)
     })
     .await
-    .map_err(|problem| format!("cannot make the demo: {problem:?}"))?;
-    organization::Entity::of_every_organization()
-        .filter(organization::Column::ExternalId.eq(EXTERNAL_ID))
-        .one(corridor.platform().db.reader())
-        .await
-        .map_err(|error| error.to_string())?
-        .ok_or_else(|| "the demo organization is gone".to_owned())
+    .map_err(|problem| format!("cannot make the demo: {problem:?}"))
 }
 
 /// Nodes that start together on an empty database must not make a demo each.
@@ -119,18 +108,18 @@ async fn one_at_a_time(tx: &Tx) -> bodega_kernel::Result<()> {
 }
 
 /// Loads rows that are not there yet, 500 a transaction; once all are there, never again, so that
-/// what is deleted stays deleted.
+/// what is deleted stays deleted. Whether there was anything to load.
 async fn load(
     corridor: &Corridor,
     organization: &Row<Organization>,
     rows_max: usize,
     shown: bool,
-) -> Result<(), String> {
+) -> Result<bool, String> {
     let wanted = rows_max.min(CATALOG_ROWS);
     let db = &corridor.platform().db;
     let mark = format!("demo_loaded:{}", organization.id);
     if marked(db, &mark).await.map_err(|error| error.to_string())? {
-        return Ok(());
+        return Ok(false);
     }
     let bar = if shown { bar(wanted) } else { ProgressBar::hidden() };
     let mut rows = import::read(GzDecoder::new(CATALOG)).map_err(|error| error.to_string())?;
@@ -154,7 +143,8 @@ async fn load(
     }
     bar.finish_and_clear();
     db.optimize().await.map_err(|error| error.to_string())?;
-    set_mark(db, mark).await.map_err(|error| error.to_string())
+    set_mark(db, mark).await.map_err(|error| error.to_string())?;
+    Ok(true)
 }
 
 #[expect(clippy::disallowed_methods, reason = "the platform's own row")]

@@ -32,13 +32,16 @@ pub(crate) async fn serve(config: Config, json: bool) -> Result<(), String> {
     let (public, admin) = (bind(config.listen)?, bind(config.admin_listen)?);
     let platform = app::platform(&config, config.migrate).await?;
     let app = Arc::new(app::build(&config, platform.clone()).await?);
+    let demo = match config.demo {
+        true => demo::prepare(&config, &app.corridor).await?,
+        false => (None, false),
+    };
+    if let (_, true) = demo {
+        begin_anew();
+    }
     let news = actix_web::rt::spawn(news::listen(platform.clone(), app.keyring.clone()));
     let chores = actix_web::rt::spawn(upkeep::run(app.clone()));
     let labor = config.worker.then(|| Labor::start(&config, &platform)).transpose()?;
-    let demo = match config.demo {
-        true => demo::prepare(&config, &app.corridor).await?,
-        false => None,
-    };
 
     let signals = platform.clone();
     let figures = Some(app.figures.clone());
@@ -74,7 +77,7 @@ pub(crate) async fn serve(config: Config, json: bool) -> Result<(), String> {
             .listen(admin)
             .map_err(|error| error.to_string())?
             .run();
-    banner(&urls.0, &urls.1, demo.as_ref(), json);
+    banner(&urls.0, &urls.1, demo.0.as_ref(), json);
 
     let operating = actix_web::rt::spawn(operating);
     let close = || signals.signals.close();
@@ -92,6 +95,16 @@ pub(crate) async fn serve(config: Config, json: bool) -> Result<(), String> {
     .await;
     operating.abort();
     served.map_err(|error| error.to_string())
+}
+
+/// Loading the demo leaves memory that the allocator keeps, and nothing will use again: the process
+/// becomes a new one, which finds the demo there. Where it cannot, it goes on as it is.
+fn begin_anew() {
+    use std::os::unix::process::CommandExt;
+    if let Ok(program) = std::env::current_exe() {
+        let error = std::process::Command::new(program).args(std::env::args_os().skip(1)).exec();
+        tracing::warn!(%error, "could not begin anew after loading the demo");
+    }
 }
 
 /// Serves; then accepts nobody new, answers what is in hand, and writes what is still only in memory.

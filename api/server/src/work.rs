@@ -31,15 +31,16 @@ const RECURRING: [(&str, &str); 4] = [
 ];
 
 /// Gives the domains what they need from the outside.
-pub(crate) fn give_ports(config: &Config, platform: &Platform, registry: &Registry) {
-    let types = bodega_docs::event_types(registry, &platform.versions).into_iter();
-    let known = types.map(|event| KnownEvent {
-        name: event.name,
-        about: event.about,
-        schema: event.schema,
-        sample: event.sample,
+pub(crate) fn give_ports(config: &Config, platform: &Platform, registry: &'static Registry) {
+    let versions = platform.versions.clone();
+    let types = registry.events().iter().map(|(name, event)| (*name, event.about));
+    platform.ports.give(EventCatalog {
+        types: types.collect(),
+        describe: Box::new(move |name| {
+            let doc = bodega_docs::event_doc(registry, &versions, name)?;
+            Some(KnownEvent { schema: doc.schema, sample: doc.sample })
+        }),
     });
-    platform.ports.give(EventCatalog { types: known.collect() });
     platform.ports.give(policy(config));
 }
 

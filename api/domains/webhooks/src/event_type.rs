@@ -20,20 +20,17 @@ const NAME: &str = "event_type";
 /// Events of the organization's own that are shown as samples.
 const SAMPLES: u64 = 3;
 
-/// Every type of event there is.
-#[derive(Clone, Debug, Default)]
+/// Every type of event there is. What one looks like is worked out when somebody asks.
 pub struct EventCatalog {
-    /// In the order of their names.
-    pub types: Vec<KnownEvent>,
+    /// Each type and when it happens, in the order of their names.
+    pub types: Vec<(&'static str, &'static str)>,
+    /// What a type looks like.
+    pub describe: Box<dyn Fn(&str) -> Option<KnownEvent> + Send + Sync>,
 }
 
-/// A type of event, and what it looks like.
+/// What a type of event looks like.
 #[derive(Clone, Debug)]
 pub struct KnownEvent {
-    /// `product.created`.
-    pub name: &'static str,
-    /// When it happens.
-    pub about: &'static str,
     /// JSON Schema of the event.
     pub schema: Value,
     /// An event of the type, always the same.
@@ -41,8 +38,9 @@ pub struct KnownEvent {
 }
 
 impl EventCatalog {
-    pub(crate) fn find(&self, name: &str) -> Option<&KnownEvent> {
-        self.types.iter().find(|known| known.name == name)
+    pub(crate) fn find(&self, name: &str) -> Option<(EventTypeSummary, KnownEvent)> {
+        let (name, about) = self.types.iter().find(|(known, _)| *known == name)?;
+        Some((EventTypeSummary::of(name, about), (self.describe)(name)?))
     }
 }
 
@@ -57,6 +55,19 @@ pub struct EventPattern(pub String);
 pub struct EventTypeName(pub String);
 
 /// A type of event.
+#[derive(Clone, Debug, Serialize, ToSchema)]
+pub struct EventTypeSummary {
+    /// `product.created`.
+    pub r#type: EventTypeName,
+    /// The type of the object that it tells of.
+    #[schema(max_length = 60)]
+    pub object_type: String,
+    /// When it happens.
+    #[schema(max_length = 500)]
+    pub description: String,
+}
+
+/// A type of event, and what it looks like.
 #[derive(Clone, Debug, Serialize, ToSchema)]
 pub struct EventType {
     /// `product.created`.
@@ -77,7 +88,7 @@ pub struct EventType {
 pub struct EventTypes {
     /// The types, in the order of their names.
     #[schema(max_items = 1000)]
-    pub data: Vec<EventType>,
+    pub data: Vec<EventTypeSummary>,
 }
 
 /// Events of a type, as they are sent.
@@ -88,14 +99,12 @@ pub struct EventSamples {
     pub data: Vec<EventEntry>,
 }
 
-impl From<&KnownEvent> for EventType {
-    fn from(known: &KnownEvent) -> Self {
-        let object_type = known.name.split('.').next().unwrap_or_default();
+impl EventTypeSummary {
+    fn of(name: &str, about: &str) -> Self {
         Self {
-            r#type: EventTypeName(known.name.to_owned()),
-            object_type: object_type.to_owned(),
-            description: known.about.to_owned(),
-            schema: known.schema.clone(),
+            r#type: EventTypeName(name.to_owned()),
+            object_type: name.split('.').next().unwrap_or_default().to_owned(),
+            description: about.to_owned(),
         }
     }
 }
@@ -149,8 +158,8 @@ fn operation(
         cost: 1,
         summary: summary.to_owned(),
         about: match verb {
-            "list" => "Every type of event there is, with its JSON Schema.",
-            "get" => "One type of event by its name, `product.created`.",
+            "list" => "Every type of event there is.",
+            "get" => "One type of event by its name, `product.created`, with its JSON Schema.",
             _ => "The organization's latest events of the type, and one that is always the same.",
         }
         .to_owned(),
@@ -182,26 +191,29 @@ fn handler(
 
 async fn list(cx: Cx) -> Result<Value> {
     let catalog = cx.platform.ports.get::<EventCatalog>()?;
-    Ok(json!(EventTypes { data: catalog.types.iter().map(EventType::from).collect() }))
+    let types = catalog.types.iter().map(|(name, about)| EventTypeSummary::of(name, about));
+    Ok(json!(EventTypes { data: types.collect() }))
 }
 
 async fn get(cx: Cx, name: String) -> Result<Value> {
     let catalog = cx.platform.ports.get::<EventCatalog>()?;
-    catalog.find(&name).map(|known| json!(EventType::from(known))).ok_or_else(unknown)
+    let (EventTypeSummary { r#type, object_type, description }, known) =
+        catalog.find(&name).ok_or_else(unknown)?;
+    Ok(json!(EventType { r#type, object_type, description, schema: known.schema }))
 }
 
 async fn sample(cx: Cx, name: String) -> Result<Value> {
     let catalog = cx.platform.ports.get::<EventCatalog>()?;
-    let known = catalog.find(&name).ok_or_else(unknown)?;
+    let (_, known) = catalog.find(&name).ok_or_else(unknown)?;
     let rows = event::Entity::of(cx.organization)
-        .filter(event::Column::Type.eq(known.name))
+        .filter(event::Column::Type.eq(name))
         .order_by_desc(event::Column::CreatedAt)
         .order_by_desc(event::Column::Id)
         .limit(SAMPLES)
         .all(cx.db())
         .await?;
     let mut data: Vec<Value> = rows.into_iter().map(|row| json!(EventEntry::from(row))).collect();
-    data.push(known.sample.clone());
+    data.push(known.sample);
     Ok(json!({"data": data}))
 }
 

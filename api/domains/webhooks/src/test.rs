@@ -16,12 +16,12 @@ pub(crate) fn sample_delivery(
     kind: &str,
 ) -> Result<webhook_delivery::Model> {
     let catalog = tx.platform.ports.get::<EventCatalog>()?;
-    let known = catalog.find(kind).ok_or_else(|| {
+    let (_, known) = catalog.find(kind).ok_or_else(|| {
         let detail = text("is no type of event", "no es un tipo de evento");
         Problem::new(&problem::NOT_FOUND).at(FieldError::body("/event_type", "unknown", detail))
     })?;
     let id = Uuid::now_v7();
-    let mut sample = known.sample.clone();
+    let mut sample = known.sample;
     if let Value::Object(members) = &mut sample {
         let now = tx.now.to_rfc3339_opts(SecondsFormat::Micros, true);
         members.insert("id".to_owned(), bodega_kernel::tagged("evt", id).into());

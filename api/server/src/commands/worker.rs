@@ -14,7 +14,7 @@ pub(crate) async fn worker(config: &Config) -> Result<(), String> {
     let prometheus = PrometheusBuilder::new().install_recorder().map_err(|e| e.to_string())?;
     let admin = bind(config.admin_listen)?;
     let platform = app::platform(config, config.migrate).await?;
-    work::give_ports(config, &platform, &app::registry());
+    work::give_ports(config, &platform, Box::leak(Box::new(app::registry())));
     let labor = Labor::start(config, &platform)?;
     let health = Health { platform, figures: None, prometheus };
     let operating = HttpServer::new(move || App::new().configure(admin::routes(health.clone())))

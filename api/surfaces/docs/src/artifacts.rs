@@ -10,8 +10,10 @@ pub fn artifacts(registry: &Registry, versions: &Versions) -> Vec<(String, Strin
         ("openapi.json".to_owned(), pretty(&crate::openapi(registry, versions))),
         ("problems.json".to_owned(), pretty(&problems())),
     ];
-    for event in crate::event_types(registry, versions) {
-        all.push((format!("events/{}.json", event.name), pretty(&event.schema)));
+    for name in registry.events().keys() {
+        if let Some(event) = crate::event_doc(registry, versions, name) {
+            all.push((format!("events/{name}.json"), pretty(&event.schema)));
+        }
     }
     all
 }

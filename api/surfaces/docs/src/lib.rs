@@ -16,7 +16,7 @@ mod toy;
 
 pub use artifacts::artifacts;
 pub use breaking::breaking_changes;
-pub use document::{EventDoc, event_types, openapi};
+pub use document::{EventDoc, event_doc, openapi};
 pub use pages::{problem_index, problem_page};
 pub use problems::problems_of;
 pub use routes::{Docs, routes};

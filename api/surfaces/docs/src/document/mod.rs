@@ -30,7 +30,7 @@ use utoipa::openapi::{
     ComponentsBuilder, Contact, HttpMethod, Info, License, OpenApiBuilder, Paths, Response, Server,
 };
 
-pub use events::{EventDoc, event_types};
+pub use events::{EventDoc, event_doc};
 
 const ABOUT: &str = "\
 The back office of a shop as one API.
