@@ -44,6 +44,11 @@ pub(crate) async fn serve(config: Config, json: bool) -> Result<(), String> {
     let figures = Some(app.figures.clone());
     let health = Health { platform, figures, prometheus };
     let door = Door { corridor: app.corridor.clone(), trusted_proxies: config.trusted_proxies };
+    let settings = bodega_graphql::Settings {
+        introspection: config.graphql_introspection,
+        trusted_proxies: config.trusted_proxies,
+    };
+    let graphql = bodega_graphql::Door::new(app.corridor.clone(), settings)?;
     let docs = bodega_docs::Docs::new(app.corridor.registry(), app.corridor.versions());
     let urls = (url(&public)?, url(&admin)?);
     let own = health.clone();
@@ -57,6 +62,7 @@ pub(crate) async fn serve(config: Config, json: bool) -> Result<(), String> {
             .app_data(web::Data::new(counting.clone()))
             .configure(admin::health(own.clone()))
             .configure(bodega_rest::routes(door.clone()))
+            .configure(bodega_graphql::routes(graphql.clone()))
             .configure(bodega_docs::routes(&docs))
             .default_service(web::to(bodega_rest::nowhere))
     })
@@ -166,6 +172,7 @@ fn banner(url: &str, admin_url: &str, demo: Option<&Demo>, json: bool) {
     }
     println!("\nBodega is ready.\n");
     println!("  API        {url}/v1");
+    println!("  GraphQL    {url}/graphql");
     println!("  Reference  {url}/docs");
     println!("  OpenAPI    {url}/openapi.json");
     println!("  Health     {admin_url}/readyz   figures {admin_url}/metrics");
