@@ -54,10 +54,13 @@ fn page(call: &mut Call<'_>, picked: &Picked<'_>) {
         value.into_iter().for_each(|value| put(name, plain(value)));
     }
     if let Some(sort) = given("sort").and_then(Value::as_str) {
-        put("sort", match (sort.strip_suffix("_desc"), sort.strip_suffix("_asc")) {
-            (Some(field), _) => format!("-{field}"),
-            (None, field) => field.unwrap_or(sort).to_owned(),
-        });
+        put(
+            "sort",
+            match (sort.strip_suffix("_desc"), sort.strip_suffix("_asc")) {
+                (Some(field), _) => format!("-{field}"),
+                (None, field) => field.unwrap_or(sort).to_owned(),
+            },
+        );
     }
     if picked.wants(PagePart::Total) {
         put("count", "true".to_owned());

@@ -34,7 +34,8 @@ impl Cost {
     pub(crate) fn of(registry: &Registry, plan: &Plan<'_>) -> Result<Self, Fault> {
         let mut cost = Self::default();
         for root in &plan.roots {
-            let operation = root.field().and_then(|field| model::operation(registry, &field.source));
+            let operation =
+                root.field().and_then(|field| model::operation(registry, &field.source));
             let Some(operation) = operation else {
                 cost.units = cost.units.saturating_add(u32::from(root.is_introspection()));
                 continue;
@@ -42,7 +43,8 @@ impl Cost {
             let mut call = Call::of(operation);
             call.body = root.arguments.get("input").cloned();
             cost.units = cost.units.saturating_add(call.cost());
-            let page = ["first", "last"].iter().find_map(|name| root.arguments.get(*name)?.as_u64());
+            let page =
+                ["first", "last"].iter().find_map(|name| root.arguments.get(*name)?.as_u64());
             let rows = if operation.list.is_some() { page.unwrap_or(PAGE) } else { 1 };
             cost.objects = cost.objects.saturating_add(rows.saturating_add(linked(root, rows)));
         }

@@ -43,10 +43,8 @@ impl Engine {
         let weight = |text: &String, _: &Arc<Document>| {
             u32::try_from(text.len().saturating_mul(GROWTH)).unwrap_or(u32::MAX)
         };
-        let documents = Cache::builder()
-            .weigher(weight)
-            .max_capacity(REMEMBERED_BYTES * GROWTH as u64)
-            .build();
+        let documents =
+            Cache::builder().weigher(weight).max_capacity(REMEMBERED_BYTES * GROWTH as u64).build();
         Ok(Self { registry, model, schema, documents })
     }
 

@@ -6,6 +6,7 @@
 //! to pick and links to embed. Each root field is then one call through the corridor, which embeds
 //! the links by the very functions of `expand`; nothing is resolved object by object.
 
+mod breaking;
 mod calls;
 mod cost;
 mod document;
@@ -26,6 +27,7 @@ use std::sync::Arc;
 use actix_web::web::{self, ServiceConfig};
 use bodega_corridor::Corridor;
 
+pub use breaking::breaking_changes;
 pub use engine::Engine;
 
 use persisted::Persisted;

@@ -10,9 +10,7 @@ use serde_json::{Map, Value};
 
 use crate::document::Document;
 use crate::error::Fault;
-use crate::model::{
-    Field, MUTATION, Model, Object, PagePart, QUERY, SUBSCRIPTION, Source, named,
-};
+use crate::model::{Field, MUTATION, Model, Object, PagePart, QUERY, SUBSCRIPTION, Source, named};
 use crate::values::{self, Variables};
 
 /// An operation, ready to run.
@@ -162,9 +160,9 @@ impl<'a> Picker<'a> {
         let given = &first.node.arguments;
         picked.arguments = values::arguments(self.model, &field.arguments, given, self.variables)
             .map_err(|fault| match fault.locations.is_empty() {
-                true => Fault { locations: vec![position], ..fault },
-                false => fault,
-            })?;
+            true => Fault { locations: vec![position], ..fault },
+            false => fault,
+        })?;
         picked.pick = Pick::Field(field);
         picked.object = self.model.objects.get(named(&field.kind));
         if picked.object.is_some() {
@@ -178,8 +176,7 @@ impl<'a> Picker<'a> {
 /// Arguments in an order of their own: two of the same are the same in any order.
 fn sorted(field: &Selected) -> Vec<(&Name, String)> {
     let each = field.arguments.iter();
-    let mut all: Vec<_> =
-        each.map(|(name, value)| (&name.node, value.node.to_string())).collect();
+    let mut all: Vec<_> = each.map(|(name, value)| (&name.node, value.node.to_string())).collect();
     all.sort();
     all
 }

@@ -49,7 +49,12 @@ impl<'a> Writer<'a> {
         let _ = write!(self.out, "{}\"{key}\":", if first { "" } else { "," });
     }
 
-    fn value(&mut self, kind: &TypeRef, picked: &'a Picked<'_>, value: &Value) -> Result<(), Missing> {
+    fn value(
+        &mut self,
+        kind: &TypeRef,
+        picked: &'a Picked<'_>,
+        value: &Value,
+    ) -> Result<(), Missing> {
         if let TypeRef::NonNull(inner) = kind {
             if value.is_null() {
                 let cause = "a field that may not be null is";
@@ -72,7 +77,12 @@ impl<'a> Writer<'a> {
         Ok(())
     }
 
-    fn filled(&mut self, kind: &TypeRef, picked: &'a Picked<'_>, value: &Value) -> Result<(), Missing> {
+    fn filled(
+        &mut self,
+        kind: &TypeRef,
+        picked: &'a Picked<'_>,
+        value: &Value,
+    ) -> Result<(), Missing> {
         match (kind, value) {
             (TypeRef::List(inner), Value::Array(items)) => {
                 self.out.push(b'[');

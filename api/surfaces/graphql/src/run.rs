@@ -42,9 +42,14 @@ pub(crate) struct Done {
 
 /// What a field of the root is answered with.
 enum Told {
-    Done { body: Value, replayed: bool },
+    Done {
+        body: Value,
+        replayed: bool,
+    },
     /// A refusal that was kept with its key.
-    Refused { body: Value },
+    Refused {
+        body: Value,
+    },
     Failed(Problem),
 }
 
@@ -70,10 +75,8 @@ impl<'a> Run<'a> {
                 (Pick::TypeName(name), _) => writer.json(&Value::from(*name)),
                 (Pick::Introspection, _) => writer.json(&self.introspected[&root.key]),
                 (Pick::Field(field), Some(told)) => {
-                    let again = matches!(
-                        told,
-                        Told::Done { replayed: true, .. } | Told::Refused { .. }
-                    );
+                    let again =
+                        matches!(told, Told::Done { replayed: true, .. } | Told::Refused { .. });
                     replays.extend(again.then(|| root.key.clone()));
                     errors.extend(self.write(&mut writer, root, field, told));
                 }

@@ -10,10 +10,14 @@ use async_graphql::dynamic::{
 use async_graphql::extensions::{
     Extension, ExtensionContext, ExtensionFactory, NextExecute, NextValidation,
 };
-use async_graphql::{Response, SDLExportOptions, ServerError, ValidationResult, Value, async_trait};
+use async_graphql::{
+    Response, SDLExportOptions, ServerError, ValidationResult, Value, async_trait,
+};
 
-use crate::model::{Argument, Enum, Field, Form, Input, MUTATION, Model, Object, QUERY, SUBSCRIPTION};
 use crate::model::Scalar;
+use crate::model::{
+    Argument, Enum, Field, Form, Input, MUTATION, Model, Object, QUERY, SUBSCRIPTION,
+};
 
 /// Builds the schema of a model.
 pub(crate) fn build(model: &Model) -> Result<Schema, SchemaError> {
@@ -43,7 +47,12 @@ pub(crate) fn build(model: &Model) -> Result<Schema, SchemaError> {
 
 /// The schema as text.
 pub(crate) fn sdl(schema: &Schema) -> String {
-    schema.sdl_with_options(SDLExportOptions::new().use_space_ident().include_specified_by().prefer_single_line_descriptions())
+    schema.sdl_with_options(
+        SDLExportOptions::new()
+            .use_space_ident()
+            .include_specified_by()
+            .prefer_single_line_descriptions(),
+    )
 }
 
 /// What of the way through async-graphql a request takes.
@@ -140,7 +149,8 @@ fn object_type(name: &str, object: &Object) -> dynamic::Object {
 }
 
 fn field(field: &Field) -> dynamic::Field {
-    let mut built = dynamic::Field::new(&field.name, field.kind.clone(), |_| FieldFuture::Value(None));
+    let mut built =
+        dynamic::Field::new(&field.name, field.kind.clone(), |_| FieldFuture::Value(None));
     if !field.about.is_empty() {
         built = built.description(&field.about);
     }

@@ -27,7 +27,8 @@ pub(crate) fn variables(
     for definition in &operation.variable_definitions {
         let name = definition.node.name.node.as_str();
         let kind = reference(&definition.node.var_type.node);
-        let wrong = |why: String| Fault::invalid(format!("Variable \"${name}\" {why}"), [definition.pos]);
+        let wrong =
+            |why: String| Fault::invalid(format!("Variable \"${name}\" {why}"), [definition.pos]);
         let value = match (given.get(name), &definition.node.default_value) {
             (Some(value), _) => value.clone(),
             (None, Some(default)) => default.node.clone().into_json().unwrap_or_default(),
@@ -63,10 +64,7 @@ pub(crate) fn arguments(
 }
 
 /// Whether `@skip` and `@include` leave a selection in.
-pub(crate) fn included(
-    directives: &[Positioned<Directive>],
-    variables: &Variables,
-) -> bool {
+pub(crate) fn included(directives: &[Positioned<Directive>], variables: &Variables) -> bool {
     directives.iter().all(|directive| {
         let condition = directive.node.get_argument("if");
         let holds = condition.and_then(|value| plain(&value.node, variables));
@@ -93,9 +91,8 @@ fn plain(value: &Ast, variables: &Variables) -> Option<Value> {
         }
         Ast::Object(members) => {
             let each = members.iter();
-            let each = each.filter_map(|(name, value)| {
-                Some((name.to_string(), plain(value, variables)?))
-            });
+            let each =
+                each.filter_map(|(name, value)| Some((name.to_string(), plain(value, variables)?)));
             Value::Object(each.collect())
         }
     })
@@ -107,41 +104,25 @@ fn coerce(model: &Model, kind: &TypeRef, value: Value, depth: usize) -> Result<V
         return Err("is nested too deep.".to_owned());
     }
     match (kind, value) {
-        (TypeRef::NonNull(_), Value::Null) => Err(format!("must not be null: it is of type \"{kind}\".")),
+        (TypeRef::NonNull(_), Value::Null) => {
+            Err(format!("must not be null: it is of type \"{kind}\"."))
+        }
         (TypeRef::NonNull(inner), value) => coerce(model, inner, value, depth),
         (_, Value::Null) => Ok(Value::Null),
         (TypeRef::List(inner), Value::Array(items)) => {
             let items = items.into_iter().map(|item| coerce(model, inner, item, depth + 1));
             Ok(Value::Array(items.collect::<Result<_, _>>()?))
         }
-        (TypeRef::List(inner), one) => Ok(Value::Array(vec![coerce(model, inner, one, depth + 1)?])),
+        (TypeRef::List(inner), one) => {
+            Ok(Value::Array(vec![coerce(model, inner, one, depth + 1)?]))
+        }
         (TypeRef::Named(name), value) => named(model, name, value, depth),
     }
 }
 
 fn named(model: &Model, name: &str, value: Value, depth: usize) -> Result<Value, String> {
     if let Some(input) = model.inputs.get(name) {
-        let Value::Object(mut given) = value else {
-            return Err(format!("must be an object of type \"{name}\"."));
-        };
-        let mut all = Map::new();
-        for field in &input.fields {
-            match given.shift_remove(&field.name) {
-                Some(value) => {
-                    let value = coerce(model, &field.kind, value, depth + 1)
-                        .map_err(|why| format!("at \"{}\": {why}", field.name))?;
-                    all.insert(field.name.clone(), value);
-                }
-                None if matches!(field.kind, TypeRef::NonNull(_)) && field.default.is_none() => {
-                    return Err(format!("lacks \"{}\" of type \"{}\".", field.name, field.kind));
-                }
-                None => {}
-            }
-        }
-        return match given.keys().next() {
-            Some(unknown) => Err(format!("has no field \"{unknown}\": it is of type \"{name}\".")),
-            None => Ok(Value::Object(all)),
-        };
+        return self::input(model, name, &input.fields, value, depth);
     }
     let fits = match (model.enums.get(name), model.scalars.get(name)) {
         (Some(choice), _) => value
@@ -162,6 +143,37 @@ fn named(model: &Model, name: &str, value: Value, depth: usize) -> Result<Value,
         },
     };
     if fits { Ok(value) } else { Err(format!("is not a value of type \"{name}\".")) }
+}
+
+/// The members stay in the order they came: a retry by another door is then the same request.
+fn input(
+    model: &Model,
+    name: &str,
+    fields: &[Argument],
+    value: Value,
+    depth: usize,
+) -> Result<Value, String> {
+    let Value::Object(given) = value else {
+        return Err(format!("must be an object of type \"{name}\"."));
+    };
+    let needs = |field: &&Argument| {
+        matches!(field.kind, TypeRef::NonNull(_))
+            && field.default.is_none()
+            && !given.contains_key(&field.name)
+    };
+    if let Some(field) = fields.iter().find(needs) {
+        return Err(format!("lacks \"{}\" of type \"{}\".", field.name, field.kind));
+    }
+    let mut all = Map::with_capacity(given.len());
+    for (member, value) in given {
+        let Some(field) = fields.iter().find(|field| field.name == member) else {
+            return Err(format!("has no field \"{member}\": it is of type \"{name}\"."));
+        };
+        let value = coerce(model, &field.kind, value, depth + 1)
+            .map_err(|why| format!("at \"{member}\": {why}"))?;
+        all.insert(member, value);
+    }
+    Ok(Value::Object(all))
 }
 
 /// A type as a document writes it.

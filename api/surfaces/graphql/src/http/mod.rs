@@ -69,10 +69,12 @@ async fn answer(
             let terms = Terms { reads_only, idempotency_key: key.as_deref() };
             door.service.run(&mut visit, caller, params, terms).await
         }
-        (Err(_), _) | (_, Err(_)) => visit.charge(1).await.and_then(|()| match (asked, key.as_ref()) {
-            (Err(problem), _) => Err(problem),
-            _ => Err(Problem::new(&problem::MALFORMED_REQUEST)),
-        }),
+        (Err(_), _) | (_, Err(_)) => {
+            visit.charge(1).await.and_then(|()| match (asked, key.as_ref()) {
+                (Err(problem), _) => Err(problem),
+                _ => Err(Problem::new(&problem::MALFORMED_REQUEST)),
+            })
+        }
     };
     let (response, left) = match result {
         Ok(reply) => {

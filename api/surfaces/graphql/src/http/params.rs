@@ -17,7 +17,11 @@ impl Params {
     pub(crate) fn of_body(bytes: &[u8]) -> Result<Self> {
         match json::parse(bytes)? {
             Value::Object(members) => Self::of(members),
-            Value::Array(_) => Err(wrong("", "not a list: one request at a time", "no una lista: una solicitud a la vez")),
+            Value::Array(_) => Err(wrong(
+                "",
+                "not a list: one request at a time",
+                "no una lista: una solicitud a la vez",
+            )),
             _ => Err(wrong("", "a JSON object", "un objeto JSON")),
         }
     }
@@ -53,7 +57,9 @@ impl Params {
                 ("variables" | "extensions", _) => {
                     return Err(wrong(&name, "an object", "un objeto"));
                 }
-                _ => return Err(wrong(&name, "left out: it is not known", "omitido: no se conoce")),
+                _ => {
+                    return Err(wrong(&name, "left out: it is not known", "omitido: no se conoce"));
+                }
             }
         }
         Ok(params)
@@ -77,7 +83,8 @@ mod tests {
 
     #[test]
     fn a_body_is_one_request() {
-        let body = br#"{"query": "{ a }", "variables": null, "operationName": "", "extensions": {}}"#;
+        let body =
+            br#"{"query": "{ a }", "variables": null, "operationName": "", "extensions": {}}"#;
         let params = Params::of_body(body).expect("parameters");
         assert_eq!(params, Params { query: Some("{ a }".to_owned()), ..Params::default() });
         for bad in [

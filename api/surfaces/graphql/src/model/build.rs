@@ -30,7 +30,10 @@ impl Model {
         let root = |about: &str, fields| Object { about: about.to_owned(), fields, resource: None };
         let roots = [
             (QUERY, root("What can be read.", queries)),
-            (MUTATION, root("What can be changed, each field in a transaction of its own.", mutations)),
+            (
+                MUTATION,
+                root("What can be changed, each field in a transaction of its own.", mutations),
+            ),
         ];
         for (name, object) in roots {
             types.unique(name, &object);
@@ -110,7 +113,9 @@ impl Types<'_> {
                 let Some(target) = self.registry.view(link.target) else { continue };
                 let target = self.output(target);
                 let (kind, about) = match link.one {
-                    true => (target, format!("The {} that `{}` names.", spoken(link.name), link.key)),
+                    true => {
+                        (target, format!("The {} that `{}` names.", spoken(link.name), link.key))
+                    }
                     false => {
                         let items = TypeRef::List(Box::new(required(target, true)));
                         (required(items, true), format!("Its {}.", spoken(link.name)))
@@ -157,18 +162,23 @@ impl Types<'_> {
             let changes = self.registry.operations().iter();
             let mut changes =
                 changes.filter(|one| one.resource == resource && one.kind == Kind::Command);
-            let Some(view) = self.registry.view(resource).filter(|_| changes.next().is_some()) else {
+            let Some(view) = self.registry.view(resource).filter(|_| changes.next().is_some())
+            else {
                 continue;
             };
             let name = format!("{view}Change");
             let object = self.output(view);
-            let about = format!("The {} as it is after the change; as it last was, where it was \
-                removed.", spoken(resource));
+            let about = format!(
+                "The {} as it is after the change; as it last was, where it was \
+                removed.",
+                spoken(resource)
+            );
             let fields_of = vec![
                 Field::new("event", event.clone(), "The change."),
                 Field::new("object", required(object, true), about),
             ];
-            let about = format!("A change of one of the organization's objects ({}).", spoken(resource));
+            let about =
+                format!("A change of one of the organization's objects ({}).", spoken(resource));
             let change = Object { about, fields: fields_of, resource: None };
             self.model.objects.insert(name.clone(), change);
             let id = Argument::new("id", TypeRef::named(TypeRef::ID), "Only of this object.");

@@ -8,7 +8,12 @@ use super::{Argument, Input};
 
 impl Types<'_> {
     /// The input that filters by these rules, where there are any.
-    pub(super) fn filter(&mut self, name: &str, view: &str, rules: &[FilterRule]) -> Option<TypeRef> {
+    pub(super) fn filter(
+        &mut self,
+        name: &str,
+        view: &str,
+        rules: &[FilterRule],
+    ) -> Option<TypeRef> {
         if rules.is_empty() {
             return None;
         }
@@ -36,7 +41,8 @@ impl Types<'_> {
                 let known = self.field(view, rule.name).map(|kind| kind.type_name().to_owned());
                 let known = known.filter(|name| self.model.enums.contains_key(name));
                 let value = known.unwrap_or_else(|| TypeRef::STRING.to_owned());
-                let short = if value == TypeRef::STRING { "Choice".to_owned() } else { value.clone() };
+                let short =
+                    if value == TypeRef::STRING { "Choice".to_owned() } else { value.clone() };
                 (short, value)
             }
         };

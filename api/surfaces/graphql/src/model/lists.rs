@@ -10,7 +10,11 @@ const PAGE_INFO: &str = "PageInfo";
 
 impl Types<'_> {
     /// The connection of a list, and the arguments that page through it.
-    pub(super) fn connection(&mut self, operation: &Operation, stem: &str) -> (TypeRef, Vec<Argument>) {
+    pub(super) fn connection(
+        &mut self,
+        operation: &Operation,
+        stem: &str,
+    ) -> (TypeRef, Vec<Argument>) {
         let view = operation.output.schema();
         let node = self.output(view);
         let (edge, connection) = (format!("{view}Edge"), format!("{view}Connection"));
@@ -18,14 +22,15 @@ impl Types<'_> {
         let list = |kind: &str| TypeRef::named_nn_list_nn(kind);
         let fields = vec![
             Field::new("cursor", TypeRef::named_nn(TypeRef::STRING), "Where it is in the list."),
-            Field::new("node", TypeRef::NonNull(Box::new(node)), "The object.")
+            Field::new("node", TypeRef::NonNull(Box::new(node)), "The object."),
         ];
         let about = "An object and its place in a list.".to_owned();
         self.model.objects.insert(edge.clone(), Object { about, fields, resource: None });
         let fields = vec![
             Field::new("edges", list(&edge), "The objects with their places.")
                 .from(Source::Page(PagePart::Edges)),
-            Field::new("nodes", list(view), "The objects alone.").from(Source::Page(PagePart::Nodes)),
+            Field::new("nodes", list(view), "The objects alone.")
+                .from(Source::Page(PagePart::Nodes)),
             Field::new("pageInfo", TypeRef::named_nn(PAGE_INFO), "What is before and after.")
                 .from(Source::Page(PagePart::Info)),
             Field::new("totalCount", TypeRef::named_nn(TypeRef::INT), "How many there are in all.")
@@ -37,12 +42,15 @@ impl Types<'_> {
     }
 
     fn paging(&mut self, operation: &Operation, stem: &str) -> Vec<Argument> {
-        let plain = |name: &str, kind: &str, about: &str| {
-            Argument::new(name, TypeRef::named(kind), about)
-        };
+        let plain =
+            |name: &str, kind: &str, about: &str| Argument::new(name, TypeRef::named(kind), about);
         let mut all = vec![
-            plain("first", TypeRef::INT, "How many, 1 to 100, from the start or after `after`; 20 \
-                where neither `first` nor `last` is given."),
+            plain(
+                "first",
+                TypeRef::INT,
+                "How many, 1 to 100, from the start or after `after`; 20 \
+                where neither `first` nor `last` is given.",
+            ),
             plain("after", TypeRef::STRING, "The cursor to go on after."),
             plain("last", TypeRef::INT, "How many, 1 to 100, from the end or before `before`."),
             plain("before", TypeRef::STRING, "The cursor to go back from."),

@@ -3,7 +3,7 @@
 use async_graphql::dynamic::TypeRef;
 use async_graphql::{Name, Value};
 use bodega_contract::{Registry, id_prefix};
-use serde_json::Value as Json;
+use serde_json::{Value as Json, json};
 
 use super::names::{is_choice, is_name};
 use super::{Argument, Enum, Field, Form, Input, Model, Object, Scalar};
@@ -60,7 +60,12 @@ impl Types<'_> {
             let about = about.to_owned();
             self.model.scalars.insert(name.to_owned(), Scalar { about, form, specified_by });
         };
-        add(JSON, "Any JSON: objects whose members are not fixed, such as metadata.", Form::Any, None);
+        add(
+            JSON,
+            "Any JSON: objects whose members are not fixed, such as metadata.",
+            Form::Any,
+            None,
+        );
         let about = "A whole number from -(2^53 - 1) to 2^53 - 1, as a JSON number.";
         add(INT64, about, Form::Whole, None);
         let about = "An instant: RFC 3339, UTC, microseconds.";
@@ -81,7 +86,10 @@ impl Types<'_> {
                 (Some(one), None) => self.read(one, side),
                 _ => Found { kind: TypeRef::named(JSON), nullable: true },
             };
-            return Found { kind, nullable: nullable || all.iter().any(|one| one["type"] == "null") };
+            return Found {
+                kind,
+                nullable: nullable || all.iter().any(|one| one["type"] == "null"),
+            };
         }
         let types: Vec<&str> = match &rules["type"] {
             Json::Array(names) => names.iter().filter_map(Json::as_str).collect(),
@@ -99,10 +107,11 @@ impl Types<'_> {
     }
 
     fn reference(&mut self, name: &str, side: Side) -> Found {
-        let Some(rules) = self.registry.schemas().0.get(name) else {
+        let Some(rules) = self.registry.schemas().0.get(name).map(|one| self.whole(one)) else {
             self.model.faults.push(format!("{name}: no such schema"));
             return Found { kind: TypeRef::named(JSON), nullable: true };
         };
+        let rules = &rules;
         let about = rules["description"].as_str().unwrap_or_default().to_owned();
         let one = |kind: &str| Found { kind: TypeRef::named(kind), nullable: false };
         if let Some(values) = rules["enum"].as_array() {
@@ -144,6 +153,25 @@ impl Types<'_> {
         }
     }
 
+    /// A schema that is made of several, as one.
+    fn whole(&self, rules: &Json) -> Json {
+        let Some(parts) = rules["allOf"].as_array() else { return rules.clone() };
+        let (mut members, mut needed) = (serde_json::Map::new(), Vec::new());
+        for part in parts {
+            let target = part["$ref"].as_str().and_then(|target| target.rsplit('/').next());
+            let target = target.and_then(|name| self.registry.schemas().0.get(name));
+            let part = self.whole(target.unwrap_or(part));
+            members.extend(part["properties"].as_object().cloned().unwrap_or_default());
+            needed.extend(part["required"].as_array().cloned().unwrap_or_default());
+        }
+        json!({
+            "type": "object",
+            "description": rules["description"],
+            "properties": members,
+            "required": needed,
+        })
+    }
+
     fn scalar(&mut self, name: &str, about: String, form: Form) {
         let scalar = Scalar { about, form, specified_by: None };
         self.model.scalars.insert(name.to_owned(), scalar);
@@ -155,11 +183,12 @@ impl Types<'_> {
         }
         let object = Object { about, ..Object::default() };
         self.model.objects.insert(name.to_owned(), object);
+        let needed: Vec<_> = texts(&rules["required"]).collect();
         let fields: Vec<_> = self
             .properties(name, rules)
             .map(|(field, rules)| {
                 let Found { kind, nullable } = self.read(rules, Side::Out);
-                let always = is_required(self.registry, name, field) && !nullable;
+                let always = needed.contains(&field) && !nullable;
                 Field::new(field, required(kind, always), described(rules))
             })
             .collect();
@@ -217,11 +246,6 @@ fn simple(kind: &str, rules: &Json) -> &'static str {
 
 pub(super) fn required(kind: TypeRef, required: bool) -> TypeRef {
     if required { TypeRef::NonNull(Box::new(kind)) } else { kind }
-}
-
-fn is_required(registry: &Registry, schema: &str, field: &str) -> bool {
-    let rules = registry.schemas().0.get(schema);
-    rules.is_some_and(|rules| texts(&rules["required"]).any(|name| name == field))
 }
 
 fn texts(value: &Json) -> impl Iterator<Item = &str> {
