@@ -9,7 +9,7 @@ use bodega_contract::{
     Authenticator, Handler, Input, Kind, Limiter, Operation, Recorder, Registry, Reply, read_id,
 };
 use bodega_kernel::{
-    Actor, Cx, FieldError, Origin, Platform, Problem, Result, Tx, Versions, json, problem, tagged,
+    Cx, FieldError, Platform, Problem, Result, Tx, Versions, json, problem, tagged,
     text,
 };
 use entity::platform::idempotency_record::Model as Record;

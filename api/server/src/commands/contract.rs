@@ -7,7 +7,7 @@ use crate::app;
 /// Lists the operations, or writes the artifacts; says what is wrong with the declarations.
 pub(crate) fn contract(write: Option<&Path>) -> Result<(), String> {
     let registry: &'static _ = Box::leak(Box::new(app::registry()));
-    let (versions, graphql) = (app::versions(), bodega_graphql::Engine::new(registry, None)?);
+    let (versions, graphql) = (app::versions(), bodega_graphql::Engine::new(registry)?);
     match write {
         None => {
             for operation in registry.operations() {
@@ -17,7 +17,7 @@ pub(crate) fn contract(write: Option<&Path>) -> Result<(), String> {
         }
         Some(folder) => {
             let mut artifacts = bodega_docs::artifacts(registry, &versions);
-            artifacts.push(("schema.graphql", graphql.sdl()));
+            artifacts.push(("schema.graphql".to_owned(), graphql.sdl()));
             for (name, content) in artifacts {
                 let path = folder.join(name);
                 let parent = path.parent().unwrap_or(folder);

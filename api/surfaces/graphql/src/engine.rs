@@ -32,10 +32,9 @@ pub struct Engine {
 }
 
 impl Engine {
-    /// The schema of everything in the registry. `events` is the resource that tells what happened,
-    /// where the program can tell of it as it happens.
-    pub fn new(registry: &'static Registry, events: Option<&'static str>) -> Result<Self, String> {
-        let model = Model::new(registry, events);
+    /// The schema of everything in the registry.
+    pub fn new(registry: &'static Registry) -> Result<Self, String> {
+        let model = Model::new(registry);
         if !model.faults.is_empty() {
             return Err(format!("not to be said in GraphQL: {}", model.faults.join("; ")));
         }

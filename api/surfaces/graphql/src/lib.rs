@@ -12,6 +12,7 @@ mod cost;
 mod document;
 mod engine;
 mod error;
+mod follow;
 mod http;
 mod model;
 mod persisted;
@@ -30,6 +31,7 @@ use bodega_corridor::Corridor;
 pub use breaking::breaking_changes;
 pub use engine::Engine;
 
+use follow::Followers;
 use persisted::Persisted;
 use service::Service;
 
@@ -53,9 +55,10 @@ impl Door {
     /// A door to a corridor.
     pub fn new(corridor: Arc<Corridor>, settings: Settings) -> Result<Self, String> {
         let Settings { introspection, trusted_proxies } = settings;
-        let engine = Engine::new(corridor.registry(), None)?;
-        let persisted = Persisted::new();
-        let service = Arc::new(Service { engine, corridor, persisted, introspection });
+        let engine = Engine::new(corridor.registry())?;
+        let (persisted, followers) = (Persisted::new(), Followers::default());
+        let service = Service { engine, corridor, persisted, followers, introspection };
+        let service = Arc::new(service);
         Ok(Self { service, trusted_proxies })
     }
 }

@@ -12,6 +12,7 @@ use crate::cost::Cost;
 use crate::document::Document;
 use crate::engine::Engine;
 use crate::error::Fault;
+use crate::follow::Followers;
 use crate::http::Params;
 use crate::model::operation;
 use crate::persisted::Persisted;
@@ -24,6 +25,7 @@ pub(crate) struct Service {
     pub(crate) engine: Engine,
     pub(crate) corridor: Arc<Corridor>,
     pub(crate) persisted: Persisted,
+    pub(crate) followers: Followers,
     /// Whether the schema may be asked for.
     pub(crate) introspection: bool,
 }
@@ -73,7 +75,24 @@ impl From<Fault> for Stop {
     }
 }
 
+impl Stop {
+    /// As the errors of a GraphQL answer.
+    pub(crate) fn errors(self, caller: &Caller) -> Vec<Value> {
+        match self {
+            Self::Problem(problem) => vec![Fault::from(problem).to_json(caller)],
+            Self::Faults(faults) => faults.iter().map(|fault| fault.to_json(caller)).collect(),
+        }
+    }
+}
+
 impl Service {
+    /// Whether a request is in order and a subscription.
+    pub(crate) async fn is_subscription(&self, params: &Params) -> bool {
+        let Ok(document) = self.document(params).await else { return false };
+        let operation = document.operation(params.operation_name.as_deref());
+        operation.is_ok_and(|operation| operation.node.ty == OperationType::Subscription)
+    }
+
     /// Runs a query or a mutation of a caller who was let in.
     pub(crate) async fn run(
         &self,

@@ -2,6 +2,8 @@
 
 mod media;
 mod params;
+mod socket;
+mod sse;
 
 use actix_web::http::header::{self, HeaderValue};
 use actix_web::http::{Method as HttpMethod, StatusCode};
@@ -15,7 +17,7 @@ pub(crate) use media::Media;
 pub(crate) use params::Params;
 
 use crate::Door;
-use crate::service::{Reply, Terms};
+use crate::service::{self, Reply, Stop, Terms};
 
 /// The largest body.
 const BODY_BYTES_MAX: usize = 64 * 1024;
@@ -42,6 +44,9 @@ pub(crate) async fn handle(
         HttpMethod::GET | HttpMethod::HEAD | HttpMethod::POST => {}
         _ => return incoming.refuse_method(OFFERED),
     }
+    if socket::is_asked_for(&request) {
+        return socket::open(&request, payload, &door, incoming);
+    }
     let Some(media) = Media::accepted(request.headers()) else {
         return incoming.refuse(&Problem::new(&problem::NOT_ACCEPTABLE));
     };
@@ -62,67 +67,99 @@ async fn answer(
 ) -> HttpResponse {
     let caller = &incoming.caller;
     let reads_only = request.method() != HttpMethod::POST;
+    let method = if reads_only { "GET" } else { "POST" };
     let key = shared::text_header(request.headers(), "idempotency-key");
-    let asked = params(request, payload, reads_only).await;
-    let result = match (&asked, &key) {
-        (Ok(params), Ok(key)) => {
-            let terms = Terms { reads_only, idempotency_key: key.as_deref() };
-            door.service.run(&mut visit, caller, params, terms).await
-        }
-        (Err(_), _) | (_, Err(_)) => {
-            visit.charge(1).await.and_then(|()| match (asked, key.as_ref()) {
-                (Err(problem), _) => Err(problem),
-                _ => Err(Problem::new(&problem::MALFORMED_REQUEST)),
-            })
-        }
+    let asked = match (params(request, payload, reads_only).await, key) {
+        (Ok(params), Ok(key)) => Ok((params, key)),
+        (Err(problem), _) | (_, Err(problem)) => Err(problem),
     };
-    let (response, left) = match result {
-        Ok(reply) => {
-            let status = status(&reply, media);
-            let mut response = HttpResponseBuilder::new(status);
-            shared::standard(&mut response, incoming);
-            decorate(&mut response, &visit);
-            if reply.replayed {
-                shared::put(&mut response, shared::REPLAYED, "true".to_owned());
-            }
-            let content_type = HeaderValue::from_static(media.content_type());
-            response.insert_header((header::CONTENT_TYPE, content_type));
-            let left = Left {
-                operation: reply.operation.map_or(SEVERAL, |operation| operation.id),
-                status: status.as_u16(),
-                code: reply.code,
-                deprecated: reply.deprecated,
-            };
-            (response.body(reply.body), left)
+    if let (Media::Events, Ok((params, _))) = (media, &asked)
+        && door.service.is_subscription(params).await
+    {
+        return follow(door, incoming, params).await;
+    }
+    let (reply, key) = match asked {
+        Ok((params, key)) => {
+            let terms = Terms { reads_only, idempotency_key: key.as_deref() };
+            (door.service.run(&mut visit, caller, &params, terms).await, key)
         }
+        Err(problem) => (visit.charge(1).await.and(Err(problem)), None),
+    };
+    let mut decorations = HttpResponseBuilder::new(StatusCode::OK);
+    decorate(&mut decorations, &visit);
+    match leave(visit, method, key, reply) {
+        Ok(reply) => told(incoming, decorations, &reply, media),
         Err(problem) => {
-            let mut response = incoming.begin(&problem);
-            decorate(&mut response, &visit);
+            let mut response = decorations;
+            begin(&mut response, incoming, problem.code.status);
             if problem.code.code == problem::METHOD_NOT_ALLOWED.code {
                 shared::put(&mut response, header::ALLOW, "POST, OPTIONS".to_owned());
             }
-            let (status, code) = (problem.code.status, Some(problem.code.code.to_owned()));
-            let left = Left { operation: SEVERAL, status, code, deprecated: Vec::new() };
-            (shared::refused(response, incoming, &problem), left)
+            shared::refused(response, incoming, &problem)
         }
-    };
-    visit.leave(Leave {
-        operation: left.operation,
-        method: if reads_only { "GET" } else { "POST" },
-        status: left.status,
-        code: left.code.as_deref(),
-        idempotency_key: key.unwrap_or_default(),
-        deprecated: left.deprecated,
-    });
-    response
+    }
 }
 
-/// What the request log is to say.
-struct Left {
-    operation: &'static str,
-    status: u16,
-    code: Option<String>,
-    deprecated: Vec<(&'static bodega_contract::Operation, bodega_contract::Deprecation)>,
+/// Each change as it comes.
+async fn follow(door: &Door, incoming: &Incoming, params: &Params) -> HttpResponse {
+    let caller = &incoming.caller;
+    let mut response = HttpResponseBuilder::new(StatusCode::OK);
+    match door.service.subscribe(caller, params).await {
+        Ok(subscription) => {
+            begin(&mut response, incoming, 200);
+            sse::many(response, subscription)
+        }
+        Err(Stop::Problem(problem)) => incoming.refuse(&problem),
+        Err(stop) => {
+            begin(&mut response, incoming, 400);
+            let body = service::answer(stop.errors(caller), None, Default::default());
+            let content_type = HeaderValue::from_static(Media::Response.content_type());
+            response.insert_header((header::CONTENT_TYPE, content_type)).body(body)
+        }
+    }
+}
+
+fn begin(response: &mut HttpResponseBuilder, incoming: &Incoming, status: u16) {
+    response.status(StatusCode::from_u16(status).unwrap_or(StatusCode::BAD_REQUEST));
+    shared::standard(response, incoming);
+}
+
+fn told(
+    incoming: &Incoming,
+    mut response: HttpResponseBuilder,
+    reply: &Reply,
+    media: Media,
+) -> HttpResponse {
+    begin(&mut response, incoming, status(reply, media));
+    if reply.replayed {
+        shared::put(&mut response, shared::REPLAYED, "true".to_owned());
+    }
+    if media == Media::Events && reply.refused.is_none() {
+        return sse::one(response, &reply.body);
+    }
+    let media = if media == Media::Events { Media::Response } else { media };
+    let content_type = HeaderValue::from_static(media.content_type());
+    response.insert_header((header::CONTENT_TYPE, content_type));
+    response.body(reply.body.clone())
+}
+
+/// Notes in the request log what became of a request.
+pub(crate) fn leave(
+    visit: Visit<'_>,
+    method: &'static str,
+    idempotency_key: Option<String>,
+    reply: Result<Reply, Problem>,
+) -> Result<Reply, Problem> {
+    let (operation, status, code, deprecated) = match &reply {
+        Ok(reply) => {
+            let operation = reply.operation.map_or(SEVERAL, |operation| operation.id);
+            let status = reply.refused.as_ref().map_or(200, |problem| problem.code.status);
+            (operation, status, reply.code.as_deref(), reply.deprecated.clone())
+        }
+        Err(problem) => (SEVERAL, problem.code.status, Some(problem.code.code), Vec::new()),
+    };
+    visit.leave(Leave { operation, method, status, code, idempotency_key, deprecated });
+    reply
 }
 
 /// What the answers to those who were let in say beside what all say.
@@ -147,11 +184,10 @@ async fn params(
     Params::of_body(&bytes)
 }
 
-fn status(reply: &Reply, media: Media) -> StatusCode {
+/// As plain JSON every answer that is GraphQL is a success; who knows GraphQL is told more.
+fn status(reply: &Reply, media: Media) -> u16 {
     match (&reply.refused, media) {
-        (Some(problem), Media::Response) => {
-            StatusCode::from_u16(problem.code.status).unwrap_or(StatusCode::BAD_REQUEST)
-        }
-        _ => StatusCode::OK,
+        (Some(problem), Media::Response | Media::Events) => problem.code.status,
+        _ => 200,
     }
 }

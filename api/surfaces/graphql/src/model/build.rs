@@ -4,13 +4,14 @@ use async_graphql::dynamic::TypeRef;
 use bodega_contract::{Deprecation, Kind, Operation, Output, Registry};
 
 use super::names::{camel, pascal};
+use crate::follow;
 use super::types::{INT64, Types, required};
 use super::{Argument, Field, MUTATION, Model, Object, QUERY, SUBSCRIPTION, Source};
 
 impl Model {
-    /// Everything that the registry has, as GraphQL says it. `events` is the resource that tells what
-    /// happened, where the program can tell of it as it happens.
-    pub(crate) fn new(registry: &Registry, events: Option<&'static str>) -> Self {
+    /// Everything that the registry has, as GraphQL says it. Where it has a log that can be followed,
+    /// there are subscriptions to it.
+    pub(crate) fn new(registry: &Registry) -> Self {
         let model = Self {
             objects: Default::default(),
             inputs: Default::default(),
@@ -39,8 +40,8 @@ impl Model {
             types.unique(name, &object);
             types.model.objects.insert(name.to_owned(), object);
         }
-        if let Some(events) = events {
-            let fields = types.subscriptions(events);
+        if let Some(feed) = follow::feed(registry) {
+            let fields = types.subscriptions(feed);
             let object = root("What can be followed as it happens.", fields);
             types.model.objects.insert(SUBSCRIPTION.to_owned(), object);
         }
@@ -137,15 +138,13 @@ impl Types<'_> {
     }
 
     /// What can be followed: every event, and the changes of each resource's objects.
-    fn subscriptions(&mut self, events: &'static str) -> Vec<Field> {
-        let Some(event) = self.registry.view(events).map(str::to_owned) else { return Vec::new() };
-        let event = required(self.output(&event), true);
-        let mut types = Argument::new(
+    fn subscriptions(&mut self, feed: &Operation) -> Vec<Field> {
+        let event = required(self.output(feed.output.schema()), true);
+        let types = Argument::new(
             "types",
             TypeRef::named_nn_list(TypeRef::STRING),
             "Only events of these types: `order.confirmed`, or `order.*`.",
         );
-        types.default = None;
         let objects = Argument::new(
             "objects",
             TypeRef::named_nn_list(TypeRef::ID),
