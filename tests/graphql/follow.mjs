@@ -33,14 +33,14 @@ const query = `subscription {
   brandChanged { event { type sequence } object { id name website } }
 }`;
 
-async function rest(method, path, body) {
-  const answer = await fetch(`${url}/v1${path}`, { method, headers, body: JSON.stringify(body) });
+async function call(method, path, body) {
+  const answer = await fetch(`${url}${path}`, { method, headers, body: JSON.stringify(body) });
   if (!answer.ok) throw new Error(`${method} ${path}: ${answer.status} ${await answer.text()}`);
   return answer.json();
 }
 
 async function main() {
-  const page = await rest('POST', '/../graphql', {
+  const page = await call('POST', '/graphql', {
     query: '{ brands(first: 3) { nodes { id name } } }',
   });
   console.log('brands there:', page.data.brands.nodes.map((brand) => brand.name).join(', '));
@@ -57,8 +57,8 @@ async function main() {
   for (let index = 0; index < CHANGES; index += 1) {
     const name = `Followed ${Date.now()}-${index}`;
     brand = brand
-      ? await rest('PATCH', `/brands/${brand.id}`, { name })
-      : await rest('POST', '/brands', { name });
+      ? await call('PATCH', `/v1/brands/${brand.id}`, { name })
+      : await call('POST', '/v1/brands', { name });
     const answered = performance.now();
     const { value, done } = await next;
     const took = performance.now() - answered;

@@ -9,8 +9,7 @@ use bodega_contract::{
     Authenticator, Handler, Input, Kind, Limiter, Operation, Recorder, Registry, Reply, read_id,
 };
 use bodega_kernel::{
-    Cx, FieldError, Platform, Problem, Result, Tx, Versions, json, problem, tagged,
-    text,
+    Cx, FieldError, Platform, Problem, Result, Tx, Versions, json, problem, tagged, text,
 };
 use entity::platform::idempotency_record::Model as Record;
 use futures::FutureExt;
@@ -234,7 +233,7 @@ impl Corridor {
         Ok(shape)
     }
 
-    pub(crate) fn authorize_links(&self, cx: &Cx, resource: &str, nodes: &[Expand]) -> Result<()> {
+    fn authorize_links(&self, cx: &Cx, resource: &str, nodes: &[Expand]) -> Result<()> {
         for node in nodes {
             if let Some(link) = self.registry.links(resource).iter().find(|l| l.name == node.link) {
                 authorize(cx, self.registry.read_scope(link.target).unwrap_or("*"))?;
@@ -407,8 +406,20 @@ impl Corridor {
         }
     }
 
-    /// Embeds what `nodes` ask for in these objects.
-    pub(crate) async fn embed(
+    /// Embeds links in objects of a resource, as `expand` does: by the same functions, and only with
+    /// the scopes to read what they lead to.
+    pub async fn embed_as(
+        &self,
+        cx: &Cx,
+        resource: &str,
+        objects: Vec<&mut Value>,
+        links: &[Expand],
+    ) -> Result<()> {
+        self.authorize_links(cx, resource, links)?;
+        self.guarded(self.embed(cx, resource, objects, links)).await
+    }
+
+    async fn embed(
         &self,
         cx: &Cx,
         resource: &str,

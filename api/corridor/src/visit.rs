@@ -134,17 +134,14 @@ impl Visit<'_> {
         self.corridor.guarded(self.corridor.enter(cx, token, self.version, call)).await
     }
 
-    /// Embeds links in objects of a resource, as `expand` does: by the same functions, and only with
-    /// the scopes to read what they lead to.
+    /// Embeds links in objects of a resource: [`Corridor::embed_as`] the caller.
     pub async fn embed(
         &self,
         resource: &str,
         objects: Vec<&mut Value>,
         links: &[Expand],
     ) -> Result<()> {
-        let cx = self.cx("");
-        self.corridor.authorize_links(&cx, resource, links)?;
-        self.corridor.guarded(self.corridor.embed(&cx, resource, objects, links)).await
+        self.corridor.embed_as(&self.cx(""), resource, objects, links).await
     }
 
     /// Who it is.

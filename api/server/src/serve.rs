@@ -34,6 +34,11 @@ pub(crate) async fn serve(config: Config, json: bool) -> Result<(), String> {
     let app = Arc::new(app::build(&config, platform.clone()).await?);
     let news = actix_web::rt::spawn(news::listen(platform.clone(), app.keyring.clone()));
     let chores = actix_web::rt::spawn(upkeep::run(app.clone()));
+    let settings = bodega_graphql::Settings {
+        introspection: config.graphql_introspection,
+        trusted_proxies: config.trusted_proxies,
+    };
+    let graphql = bodega_graphql::Door::new(app.corridor.clone(), settings)?;
     let labor = config.worker.then(|| Labor::start(&config, &platform)).transpose()?;
     let demo = match config.demo {
         true => demo::prepare(&config, &app.corridor).await?,
@@ -44,11 +49,6 @@ pub(crate) async fn serve(config: Config, json: bool) -> Result<(), String> {
     let figures = Some(app.figures.clone());
     let health = Health { platform, figures, prometheus };
     let door = Door { corridor: app.corridor.clone(), trusted_proxies: config.trusted_proxies };
-    let settings = bodega_graphql::Settings {
-        introspection: config.graphql_introspection,
-        trusted_proxies: config.trusted_proxies,
-    };
-    let graphql = bodega_graphql::Door::new(app.corridor.clone(), settings)?;
     let docs = bodega_docs::Docs::new(app.corridor.registry(), app.corridor.versions());
     let urls = (url(&public)?, url(&admin)?);
     let own = health.clone();
@@ -172,7 +172,7 @@ fn banner(url: &str, admin_url: &str, demo: Option<&Demo>, json: bool) {
     }
     println!("\nBodega is ready.\n");
     println!("  API        {url}/v1");
-    println!("  GraphQL    {url}/graphql");
+    println!("  GraphQL    {url}/graphql   to try it {url}/graphiql");
     println!("  Reference  {url}/docs");
     println!("  OpenAPI    {url}/openapi.json");
     println!("  Health     {admin_url}/readyz   figures {admin_url}/metrics");

@@ -11,6 +11,7 @@ both!(
     what_is_asked_is_charged_and_noted,
     the_schema_is_shown_only_where_it_may,
     the_headers_are_those_of_rest,
+    the_page_to_try_it_comes_whole_from_the_program,
 );
 
 const RESPONSE: &str = "application/graphql-response+json";
@@ -210,4 +211,37 @@ async fn the_headers_are_those_of_rest(db: Db) {
     let preflight = call("OPTIONS", "/graphql").send().await;
     assert_eq!(preflight.status, 204);
     assert!(preflight.header("access-control-allow-methods").contains("POST"));
+}
+
+async fn the_page_to_try_it_comes_whole_from_the_program(db: Db) {
+    let server = Server::start(db).await;
+    let page = server.call_without_key("GET", "/graphiql").send().await;
+    assert_eq!(page.status, 200);
+    let policy = page.header("content-security-policy").to_owned();
+    assert!(
+        policy.contains("default-src 'none'") && policy.contains("script-src 'self'"),
+        "{policy}"
+    );
+    let html = String::from_utf8(page.bytes).expect("text");
+    let mut files = 0;
+    for part in html.split(['"']).filter(|part| part.starts_with('/') || part.contains("//")) {
+        assert!(part.starts_with('/') && !part.starts_with("//"), "{part} is not ours");
+        for encoding in ["gzip", "identity"] {
+            let call = server.call_without_key("GET", part).header("Accept-Encoding", encoding);
+            let file = call.send().await;
+            assert_eq!(file.status, 200, "{part}");
+            let packed = file.bytes.starts_with(&[0x1f, 0x8b]);
+            assert_eq!(packed, file.header("content-encoding") == "gzip", "{part} as {encoding}");
+            assert!(file.bytes.len() > 100 && !(packed && encoding == "identity"), "{part}");
+        }
+        files += 1;
+    }
+    assert!(files >= 6, "{files} files");
+    let missing = server.call_without_key("GET", "/graphiql/assets/nope.js").send().await;
+    missing.expect_problem(404, "not_found");
+    server
+        .call_without_key("POST", "/graphiql")
+        .send()
+        .await
+        .expect_problem(405, "method_not_allowed");
 }

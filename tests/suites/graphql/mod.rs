@@ -8,3 +8,4 @@ mod lists;
 mod parity;
 mod problems;
 mod statements;
+mod subscriptions;

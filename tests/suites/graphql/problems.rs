@@ -26,9 +26,10 @@ async fn each_operation_is_refused_alike_through_every_door(db: Db) {
         let live = &walk.server.live_key;
         let mut cases = vec![(weak, "insufficient_scope", ready.clone(), None)];
         if operation.has_id() {
-            let (nothing, foreign) =
-                (fixtures::nowhere(&operation.prefix()), fixtures::nowhere("zzz"));
-            for (id, code) in [(nothing, "not_found"), (foreign, "wrong_id_type")] {
+            let mut ids = vec![(operation.nowhere(), "not_found")];
+            // What is called by a name has no prefix to be wrong.
+            ids.extend(operation.prefix().map(|_| (fixtures::nowhere("zzz"), "wrong_id_type")));
+            for (id, code) in ids {
                 let path = operation.at(&id);
                 cases.push((live, code, Ready { id: Some(id), path, ..ready.clone() }, None));
             }

@@ -13,6 +13,7 @@ mod document;
 mod engine;
 mod error;
 mod follow;
+mod graphiql;
 mod http;
 mod model;
 mod persisted;
@@ -20,6 +21,7 @@ mod plan;
 mod project;
 mod run;
 mod schema;
+mod selection;
 mod service;
 mod values;
 
@@ -30,6 +32,7 @@ use bodega_corridor::Corridor;
 
 pub use breaking::breaking_changes;
 pub use engine::Engine;
+pub use selection::Selection;
 
 use follow::Followers;
 use persisted::Persisted;
@@ -63,10 +66,11 @@ impl Door {
     }
 }
 
-/// Mounts the door at `/graphql`.
+/// Mounts the door at `/graphql`, and at `/graphiql` a page to try it.
 pub fn routes(door: Door) -> impl FnOnce(&mut ServiceConfig) {
     move |app| {
         app.app_data(web::Data::new(door))
-            .service(web::resource("/graphql").route(web::route().to(http::handle)));
+            .service(web::resource("/graphql").route(web::route().to(http::handle)))
+            .configure(graphiql::routes);
     }
 }

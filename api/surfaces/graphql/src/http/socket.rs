@@ -91,10 +91,8 @@ pub(crate) fn open(
             true => connection.serve(stream, finished).await,
             false => Closed(4406, "Subprotocol not acceptable"),
         };
-        let reason = CloseReason {
-            code: CloseCode::from(closed.0),
-            description: Some(closed.1.to_owned()),
-        };
+        let reason =
+            CloseReason { code: CloseCode::from(closed.0), description: Some(closed.1.to_owned()) };
         let _ = tokio::time::timeout(SEND, session.close(Some(reason))).await;
     });
     response
@@ -206,7 +204,9 @@ impl Connection {
         }
         match self.service.corridor.admit(&self.caller).await {
             Ok(_) => {}
-            Err(problem) if problem.code.status >= 500 => return Err(Closed(1013, "Try again later")),
+            Err(problem) if problem.code.status >= 500 => {
+                return Err(Closed(1013, "Try again later"));
+            }
             Err(_) => return Err(Closed(4403, "Forbidden")),
         }
         self.acknowledged = true;

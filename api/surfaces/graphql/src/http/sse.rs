@@ -39,7 +39,10 @@ pub(crate) fn many(mut response: HttpResponseBuilder, subscription: Subscription
             Ok(Next::End(error)) => {
                 let mut out = Vec::new();
                 if let Some(error) = error {
-                    out = event("next", serde_json::json!({"errors": [error]}).to_string().as_bytes());
+                    out = event(
+                        "next",
+                        serde_json::json!({"errors": [error]}).to_string().as_bytes(),
+                    );
                 }
                 out.extend(event("complete", b""));
                 (Ok(out.into()), None)

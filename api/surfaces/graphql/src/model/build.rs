@@ -4,9 +4,9 @@ use async_graphql::dynamic::TypeRef;
 use bodega_contract::{Deprecation, Kind, Operation, Output, Registry};
 
 use super::names::{camel, pascal};
-use crate::follow;
 use super::types::{INT64, Types, required};
 use super::{Argument, Field, MUTATION, Model, Object, QUERY, SUBSCRIPTION, Source};
+use crate::follow;
 
 impl Model {
     /// Everything that the registry has, as GraphQL says it. Where it has a log that can be followed,
