@@ -214,7 +214,7 @@ const DOCUMENT: &str = "query($after: String) { products(first: 20, after: $afte
     prices { id variant_id unit_price min_quantity external_id metadata version created_at
       updated_at } }
   brand { id name slug description website external_id metadata version created_at updated_at }
-  categories { id parent_id path_ids depth name slug description position external_id metadata
+  categories { id parent_id name slug description position external_id metadata
     version created_at updated_at }
 } } }";
 
