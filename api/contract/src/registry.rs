@@ -171,9 +171,6 @@ impl Registry {
                 fault(field.is_none(), format!("{place}: a link with the name of a field"));
                 let key = view.and_then(|view| self.schemas.field(view, link.key));
                 fault(key.is_some(), format!("{place}: {} is not a field", link.key));
-                let hidden =
-                    self.view(resource.name).and_then(|view| self.schemas.field(view, link.name));
-                fault(hidden.is_none(), format!("{place}: embedded, it would hide a field"));
             }
         }
         for (name, schema) in &self.schemas.0 {
