@@ -2,7 +2,7 @@
 //! was released.
 //!
 //! `BODEGA_BLESS=1` writes the artifacts anew. Nothing writes the blessed copy by itself: a release
-//! copies `openapi/openapi.json` over it.
+//! copies `openapi/openapi.json` and `openapi/schema.graphql` over it.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -31,8 +31,7 @@ fn what_is_committed_is_what_the_program_makes() {
         );
     }
     // And nothing is committed that the program no longer makes.
-    for file in
-        files(&openapi()).iter().filter(|file| file.extension().is_some_and(|e| e == "json"))
+    for file in files(&openapi()).iter().filter(|file| file.extension().is_some_and(|e| e != "md"))
     {
         let made = made.path().join(file.file_name().expect("a name"));
         assert!(made.exists(), "{} is made by nothing", file.display());
@@ -67,6 +66,23 @@ fn nothing_breaks_what_was_released() {
         "changes that break a caller of the released contract; make them a `VersionChange` \
          instead: {broken:#?}"
     );
+}
+
+#[test]
+fn nothing_breaks_the_graphql_schema_that_was_released() {
+    let now = read(&made().path().join("schema.graphql"));
+    let released = read(&openapi().join("blessed/schema.graphql"));
+    let broken = bodega_graphql::breaking_changes(&released, &now).expect("two schemas");
+    assert!(
+        broken.is_empty(),
+        "changes that break a document written for the released schema; add beside what is there, \
+         and deprecate it: {broken:#?}"
+    );
+    // And it is told where the schemas that there are differ so.
+    let field = "  title: String!\n";
+    assert!(now.contains(field));
+    let broken = bodega_graphql::breaking_changes(&now, &now.replace(field, "  title: String\n"));
+    assert!(!broken.expect("two schemas").is_empty());
 }
 
 /// The check itself: each of these would break somebody, and is told.

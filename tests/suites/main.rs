@@ -3,6 +3,7 @@
 mod catalog;
 mod contract;
 mod faults;
+mod graphql;
 mod ledger;
 mod limits;
 mod outage;

@@ -3,15 +3,13 @@
 use std::collections::HashMap;
 use std::panic::AssertUnwindSafe;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use bodega_contract::{
-    Authenticator, Caller, Deprecation, Entry, Handler, Input, Kind, LimitState, Limiter,
-    Operation, Principal, Recorder, Registry, Reply, read_id,
+    Authenticator, Handler, Input, Kind, Limiter, Operation, Recorder, Registry, Reply, read_id,
 };
 use bodega_kernel::{
-    Actor, Cx, FieldError, Origin, Platform, Problem, Result, Tx, Versions, json, problem, tagged,
-    text,
+    Cx, FieldError, Platform, Problem, Result, Tx, Versions, json, problem, tagged, text,
 };
 use entity::platform::idempotency_record::Model as Record;
 use futures::FutureExt;
@@ -19,13 +17,9 @@ use futures::future::BoxFuture;
 use serde_json::{Map, Value};
 use uuid::Uuid;
 
-use crate::batch;
 use crate::idempotency::{self, InProgress, Seal};
-use crate::query::{self, Expand, Shape};
+use crate::query::{self, Ask, Expand, Shape};
 use crate::validate;
-
-/// A database that says nothing at all must not keep callers waiting to be let in.
-const AUTHENTICATE_TIMEOUT: Duration = Duration::from_secs(3);
 
 /// No call takes longer: who waits for news of a log waits up to 30 seconds of it.
 const CALL_TIMEOUT: Duration = Duration::from_secs(40);
@@ -51,6 +45,8 @@ pub struct Call<'a> {
     pub if_match: Option<i64>,
     /// The caller's name for this call.
     pub idempotency_key: Option<String>,
+    /// What is asked beside the query string.
+    pub ask: Ask,
 }
 
 impl<'a> Call<'a> {
@@ -65,10 +61,11 @@ impl<'a> Call<'a> {
             fault: None,
             if_match: None,
             idempotency_key: None,
+            ask: Ask::default(),
         }
     }
 
-    fn read_body(&mut self) {
+    pub(crate) fn read_body(&mut self) {
         match self.raw.take().map(|raw| bodega_kernel::json::parse(&raw)) {
             Some(Ok(body)) => self.body = Some(body),
             Some(Err(problem)) if self.fault.is_none() => self.fault = Some(problem),
@@ -86,21 +83,6 @@ pub struct Answer {
     pub body: Value,
     /// Whether it is the first answer to an idempotency key again.
     pub replayed: bool,
-}
-
-/// What became of a call: the answer, and what a door needs to say with it.
-#[derive(Debug)]
-pub struct Outcome {
-    /// The answer or the problem.
-    pub result: Result<Answer>,
-    /// Who it was, where that is known.
-    pub principal: Option<Arc<Principal>>,
-    /// How the limits stand.
-    pub limits: Option<LimitState>,
-    /// The version it is answered in.
-    pub version: &'static str,
-    /// What of it goes away.
-    pub deprecated: Vec<Deprecation>,
 }
 
 /// A call under way: what its lines share when it is a batch.
@@ -122,10 +104,10 @@ impl Walk<'_> {
 /// The corridor, and all it needs.
 pub struct Corridor {
     registry: &'static Registry,
-    platform: Arc<Platform>,
-    authenticator: Arc<dyn Authenticator>,
-    limiter: Arc<dyn Limiter>,
-    recorder: Arc<dyn Recorder>,
+    pub(crate) platform: Arc<Platform>,
+    pub(crate) authenticator: Arc<dyn Authenticator>,
+    pub(crate) limiter: Arc<dyn Limiter>,
+    pub(crate) recorder: Arc<dyn Recorder>,
     in_progress: InProgress,
 }
 
@@ -157,84 +139,8 @@ impl Corridor {
         &self.platform
     }
 
-    /// Walks a call from one end to the other.
-    pub async fn dispatch(&self, caller: &Caller, mut call: Call<'_>) -> Outcome {
-        let (started, created_at) = (Instant::now(), self.platform.clock.now());
-        let operation = call.operation;
-        let mut outcome = Outcome {
-            result: Err(Problem::new(&problem::UNAUTHENTICATED)),
-            principal: None,
-            limits: None,
-            version: self.platform.versions.latest(),
-            deprecated: Vec::new(),
-        };
-        let authenticated = self.authenticator.authenticate(caller);
-        let principal = match tokio::time::timeout(AUTHENTICATE_TIMEOUT, authenticated).await {
-            Ok(Ok(principal)) => principal,
-            Ok(Err(problem)) => {
-                outcome.result = Err(problem);
-                return outcome;
-            }
-            Err(_) => {
-                outcome.result = Err(Problem::new(&problem::DATABASE_UNAVAILABLE).retry_after(2));
-                return outcome;
-            }
-        };
-        outcome.principal = Some(principal.clone());
-        call.read_body();
-        let uses = |deprecation: &Deprecation| used(deprecation, &call);
-        outcome.deprecated = operation.deprecated.iter().copied().filter(uses).collect();
-        let cost = match operation.handler {
-            Handler::Batch => batch::cost(call.body.as_ref()),
-            _ => operation.cost,
-        };
-        let limits = self.limiter.take(&principal, cost).await;
-        outcome.limits = Some(limits);
-        let key = call.idempotency_key.clone();
-        outcome.result = match (limits.violated, self.version_for(caller, &principal)) {
-            (Some((policy, retry_s)), _) => Err(Problem::new(&problem::QUOTA_EXCEEDED)
-                .with("violated-policies", vec![policy])
-                .retry_after(retry_s.into())),
-            (None, Err(problem)) => Err(problem),
-            (None, Ok(version)) => {
-                outcome.version = version;
-                self.guarded(self.enter(caller, &principal, version, call)).await
-            }
-        };
-        let (status, code) = match &outcome.result {
-            Ok(answer) => {
-                (answer.status, answer.body["code"].as_str().filter(|_| answer.status >= 400))
-            }
-            Err(problem) => (problem.code.status, Some(problem.code.code)),
-        };
-        self.recorder.record(Entry {
-            id: caller.request_id,
-            organization: principal.organization,
-            key: principal.key,
-            door: caller.door,
-            operation: operation.id,
-            method: operation.method.as_str(),
-            path: caller.path.clone(),
-            status,
-            code: code.map(str::to_owned),
-            duration_us: i64::try_from(started.elapsed().as_micros()).unwrap_or(i64::MAX),
-            ip: caller.ip,
-            user_agent: caller.user_agent.clone(),
-            api_version: outcome.version.to_owned(),
-            idempotency_key: key,
-            created_at,
-            cost,
-            deprecated: outcome.deprecated.iter().map(|d| (subject(operation, d), *d)).collect(),
-        });
-        outcome
-    }
-
-    fn version_for(&self, caller: &Caller, principal: &Principal) -> Result<&'static str> {
-        self.platform.versions.choose(caller.version.as_deref(), &principal.api_version)
-    }
-
     /// Neither a panic nor a wait without end leaves the corridor.
-    async fn guarded(&self, walk: impl Future<Output = Result<Answer>>) -> Result<Answer> {
+    pub(crate) async fn guarded<T>(&self, walk: impl Future<Output = Result<T>>) -> Result<T> {
         let walk = tokio::time::timeout(CALL_TIMEOUT, AssertUnwindSafe(walk).catch_unwind());
         match walk.await {
             Ok(Ok(result)) => result,
@@ -247,32 +153,17 @@ impl Corridor {
         }
     }
 
-    async fn enter(
+    pub(crate) async fn enter(
         &self,
-        caller: &Caller,
-        principal: &Principal,
+        cx: Cx,
+        token: Option<&str>,
         version: &'static str,
         mut call: Call<'_>,
     ) -> Result<Answer> {
-        let cx = Cx::reading(
-            self.platform.clone(),
-            principal.organization,
-            Actor { kind: "api_key", id: Some(principal.actor_id.clone()) },
-            principal.scopes.clone(),
-            Origin {
-                request_id: caller.request_id,
-                traceparent: caller.traceparent.clone(),
-                operation: call.operation.id,
-                ip: caller.ip.map(|ip| ip.to_string()),
-                user_agent: caller.user_agent.clone(),
-                api_version: version.to_owned(),
-                language: caller.language,
-            },
-        );
         if let Some(header) = &call.idempotency_key {
             call.idempotency_key = Some(idempotency::key(header)?);
         }
-        let seal = Seal::of(caller.token.as_deref().unwrap_or_default());
+        let seal = Seal::of(token.unwrap_or_default());
         let walk = Walk { cx: &cx, version, seal, kept: Mutex::default() };
         self.walk_line(&walk, call, None).await
     }
@@ -290,7 +181,12 @@ impl Corridor {
             authorize(walk.cx, operation.scope)?;
             let shape = self.valid(walk, &mut call)?;
             if operation.kind != Kind::Query {
-                return self.command(walk, call, tx).await;
+                let mut answer = self.command(walk, call, tx).await?;
+                if answer.status < 400 {
+                    let objects = vec![&mut answer.body];
+                    self.embed(walk.cx, operation.resource, objects, &shape.expand).await?;
+                }
+                return Ok(answer);
             }
             let Handler::Query(run) = &operation.handler else {
                 return Err(Problem::internal("a query without a query's handler"));
@@ -312,7 +208,8 @@ impl Corridor {
             return Err(fault);
         }
         let operation = call.operation;
-        let shape = query::read(self.registry, operation, &call.query)?;
+        let ask = std::mem::take(&mut call.ask);
+        let shape = query::read(self.registry, operation, &call.query, ask)?;
         self.authorize_links(walk.cx, operation.resource, &shape.expand)?;
         match (&operation.input, &mut call.body) {
             (Some(schema), Some(body)) => {
@@ -501,9 +398,35 @@ impl Corridor {
                 if let Some(total) = page.total_count {
                     body.insert("total_count".to_owned(), total.into());
                 }
+                if !page.cursors.is_empty() {
+                    body.insert("cursors".to_owned(), page.cursors.into());
+                }
                 Ok(Value::Object(body))
             }
         }
+    }
+
+    /// Embeds links in objects of a resource, as `expand` does: by the same functions, and only with
+    /// the scopes to read what they lead to.
+    pub async fn embed_as(
+        &self,
+        cx: &Cx,
+        resource: &str,
+        objects: Vec<&mut Value>,
+        links: &[Expand],
+    ) -> Result<()> {
+        self.authorize_links(cx, resource, links)?;
+        self.guarded(self.embed(cx, resource, objects, links)).await
+    }
+
+    async fn embed(
+        &self,
+        cx: &Cx,
+        resource: &str,
+        objects: Vec<&mut Value>,
+        nodes: &[Expand],
+    ) -> Result<()> {
+        self.expand(cx, resource, objects, nodes, &mut { EXPANSION_MAX }).await
     }
 
     /// One load a link and level, however many objects there are.
@@ -571,19 +494,6 @@ fn authorize(cx: &Cx, scope: &str) -> Result<()> {
         format!("The key does not have the scope `{scope}`."),
         format!("La clave no tiene el permiso `{scope}`."),
     )))
-}
-
-/// Whether a call uses what goes away.
-fn used(deprecation: &Deprecation, call: &Call<'_>) -> bool {
-    match (deprecation.field, &call.body) {
-        (None, _) => true,
-        (Some(pointer), Some(body)) => body.pointer(pointer).is_some(),
-        (Some(_), None) => false,
-    }
-}
-
-fn subject(operation: &Operation, deprecation: &Deprecation) -> String {
-    format!("{}{}", operation.id, deprecation.field.unwrap_or_default())
 }
 
 /// A refusal that another try would meet again; what may pass next time is not remembered.

@@ -4,15 +4,19 @@
 //! idempotency record in one commit → version → answer`
 //!
 //! A door makes a [`Call`] of what it was sent, hands it to [`Corridor::dispatch`], and turns the
-//! [`Outcome`] into what its protocol says. It decides nothing.
+//! [`Outcome`] into what its protocol says. It decides nothing. A door whose requests ask for several
+//! things at once is let in once ([`Corridor::admit`]), pays once ([`Visit::charge`]) and makes its
+//! calls one by one ([`Visit::call`]).
 
 mod batch;
 mod corridor;
 mod idempotency;
 mod query;
 mod validate;
+mod visit;
 
 pub use batch::{BatchLine, BatchMethod, BatchRequest, BatchResult, BatchResults, batches};
-pub use corridor::{Answer, Call, Corridor, Outcome};
-pub use query::PARAMETERS_MAX;
+pub use corridor::{Answer, Call, Corridor};
+pub use query::{Ask, Expand, PARAMETERS_MAX};
 pub use validate::check;
+pub use visit::{Leave, Outcome, Visit};

@@ -5,7 +5,7 @@ use std::time::Duration;
 use bodega_contract::{FilterKind, ListRules, Operation, Registry, WrongValue};
 use bodega_kernel::json::WHOLE_MAX;
 use bodega_kernel::{
-    FieldError, Filter, FilterValue, ListQuery, Op, Problem, Result, Sort, problem, text,
+    FieldError, Filter, FilterValue, ListQuery, Op, Problem, Result, Sort, Way, problem, text,
 };
 
 use crate::validate::unknown;
@@ -32,6 +32,17 @@ pub struct Expand {
     pub inner: Vec<Expand>,
 }
 
+/// What a door with types of its own asks for, beside the query string.
+#[derive(Clone, Debug, Default)]
+pub struct Ask {
+    /// What to embed in the answer.
+    pub links: Vec<Expand>,
+    /// Filters that take several values, each a text that may have commas: `status[in]`.
+    pub lists: Vec<(String, Vec<String>)>,
+    /// Which way to read a list, so that each row gets a cursor.
+    pub way: Option<Way>,
+}
+
 /// What a query string asked for.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Shape {
@@ -45,8 +56,9 @@ pub(crate) fn read(
     registry: &Registry,
     operation: &Operation,
     parameters: &[(String, String)],
+    ask: Ask,
 ) -> Result<Shape> {
-    if parameters.len() > PARAMETERS_MAX {
+    if parameters.len() + ask.lists.len() > PARAMETERS_MAX {
         let detail = text("has more than 50 parameters", "tiene más de 50 parámetros");
         return Err(Problem::invalid(FieldError::new("query", "", "too_many", detail)));
     }
@@ -61,8 +73,10 @@ pub(crate) fn read(
             count: false,
             after: None,
             wait: Duration::ZERO,
+            way: ask.way,
         });
     }
+    reader.shape.expand = ask.links;
     let mut seen = std::collections::HashSet::new();
     for (name, value) in parameters {
         if !seen.insert(name) {
@@ -82,6 +96,9 @@ pub(crate) fn read(
         } else {
             reader.parameter(name, value);
         }
+    }
+    for (name, values) in &ask.lists {
+        reader.filter(name, &values.iter().map(String::as_str).collect::<Vec<_>>());
     }
     let Reader { shape, errors, prefix, .. } = reader;
     if let Some(prefix) = prefix {
@@ -133,7 +150,10 @@ impl Reader<'_> {
                 _ => self.wrong(name, "out_of_range", "must be from 0 to 30", "debe ser de 0 a 30"),
             },
             ("sort", true) => self.sort(value),
-            (_, true) => self.filter(name, value),
+            (_, true) if name.ends_with("[in]") => {
+                self.filter(name, &value.split(',').collect::<Vec<_>>());
+            }
+            (_, true) => self.filter(name, &[value]),
             _ => self.unknown(name),
         }
     }
@@ -191,7 +211,7 @@ impl Reader<'_> {
         self.list(|list| list.sort = sort);
     }
 
-    fn filter(&mut self, name: &str, value: &str) {
+    fn filter(&mut self, name: &str, raw: &[&str]) {
         let (field, operator) = match name.split_once('[') {
             Some((field, rest)) => (field, rest.strip_suffix(']')),
             None => (name, Some("")),
@@ -221,7 +241,6 @@ impl Reader<'_> {
                 (format!("takes the operators {known}"), format!("acepta los operadores {known}"));
             return self.wrong(name, "unknown_operator", &en, &es);
         };
-        let raw: Vec<&str> = if op == Op::In { value.split(',').collect() } else { vec![value] };
         if raw.len() > IN_MAX {
             return self.wrong(
                 name,

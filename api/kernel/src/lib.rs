@@ -31,7 +31,7 @@ pub use job::Job;
 pub use metadata::{ExternalId, Metadata, MetadataPatch};
 pub use money::{CurrencyCode, Money};
 pub use noun::{Event, Noun, Row, State};
-pub use page::{Filter, FilterValue, ListQuery, Op, Page, Sort};
+pub use page::{Filter, FilterValue, ListQuery, Op, Page, Sort, Way};
 pub use patch::Patch;
 pub use problem::{Code, FieldError, Language, Problem, Text, text};
 pub use quantity::Quantity;

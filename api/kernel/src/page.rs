@@ -83,6 +83,15 @@ pub struct Sort {
     pub descending: bool,
 }
 
+/// Which way a list is read from where a cursor points.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Way {
+    /// What comes after it; from the start, where there is no cursor.
+    Forward,
+    /// What comes before it; from the end, where there is no cursor.
+    Backward,
+}
+
 /// What was asked of a list.
 #[derive(Clone, Debug)]
 pub struct ListQuery {
@@ -100,6 +109,8 @@ pub struct ListQuery {
     pub after: Option<i64>,
     /// How long to wait for the first row, where there is none yet.
     pub wait: Duration,
+    /// Which way to go from the cursor, which otherwise says it itself; each row then has a cursor.
+    pub way: Option<Way>,
 }
 
 /// One page of a list.
@@ -113,6 +124,8 @@ pub struct Page<V> {
     pub prev_cursor: Option<String>,
     /// How many rows there are in all, where asked.
     pub total_count: Option<u64>,
+    /// A cursor a row, where the query says which way to go.
+    pub cursors: Vec<String>,
 }
 
 /// What a cursor says, once opened: the row to go on from, and which way.
@@ -154,7 +167,10 @@ impl Cx {
 
         let context = self.context::<V>(query)?;
         let place = query.cursor.as_deref().map(|token| self.open(&context, token)).transpose()?;
-        let backward = place.as_ref().is_some_and(|place| place.backward);
+        let backward = match query.way {
+            Some(way) => way == Way::Backward,
+            None => place.as_ref().is_some_and(|place| place.backward),
+        };
         let ascending = query.sort.descending == backward;
         let sort = column::<V::Entity>(&query.sort.field)?;
         let id = V::Entity::ID;
@@ -176,15 +192,20 @@ impl Cx {
         if backward {
             found.reverse();
         }
-        let (before, after) = if backward { (more, true) } else { (place.is_some(), more) };
+        let (before, after) =
+            if backward { (more, place.is_some()) } else { (place.is_some(), more) };
         let cursor = |row: Option<&Row<V>>, backward: bool, wanted: bool| match row {
             Some(row) if wanted => self.seal::<V>(&context, row, sort, backward).map(Some),
             _ => Ok(None),
         };
         let prev_cursor = cursor(found.first(), true, before)?;
         let next_cursor = cursor(found.last(), false, after)?;
-        let data = found.into_iter().map(V::from).collect();
-        Ok(Page { data, next_cursor, prev_cursor, total_count })
+        let cursors = match query.way {
+            Some(_) => found.iter().map(|row| self.seal::<V>(&context, row, sort, false)).collect(),
+            None => Ok(Vec::new()),
+        };
+        let (cursors, data) = (cursors?, found.into_iter().map(V::from).collect());
+        Ok(Page { data, next_cursor, prev_cursor, total_count, cursors })
     }
 
     /// What a cursor is tied to: whose list, of what, filtered and sorted how.

@@ -44,6 +44,8 @@ pub(crate) struct Config {
     pub(crate) demo_products: usize,
     /// Whether `serve` runs what is missing of the migrations first.
     pub(crate) migrate: bool,
+    /// Whether the GraphQL schema may be asked for.
+    pub(crate) graphql_introspection: bool,
     /// What is logged: `info`, or `warn,bodega_rest=debug`.
     pub(crate) log: String,
     /// How it is logged.
@@ -78,6 +80,7 @@ impl Default for Config {
             demo: true,
             demo_products: usize::MAX,
             migrate: true,
+            graphql_introspection: true,
             log: "info".to_owned(),
             log_format: LogFormat::Text,
         }

@@ -41,6 +41,11 @@ pub(crate) async fn serve(config: Config, json: bool) -> Result<(), String> {
     }
     let news = actix_web::rt::spawn(news::listen(platform.clone(), app.keyring.clone()));
     let chores = actix_web::rt::spawn(upkeep::run(app.clone()));
+    let settings = bodega_graphql::Settings {
+        introspection: config.graphql_introspection,
+        trusted_proxies: config.trusted_proxies,
+    };
+    let graphql = bodega_graphql::Door::new(app.corridor.clone(), settings)?;
     let labor = config.worker.then(|| Labor::start(&config, &platform)).transpose()?;
 
     let signals = platform.clone();
@@ -60,6 +65,7 @@ pub(crate) async fn serve(config: Config, json: bool) -> Result<(), String> {
             .app_data(web::Data::new(counting.clone()))
             .configure(admin::health(own.clone()))
             .configure(bodega_rest::routes(door.clone()))
+            .configure(bodega_graphql::routes(graphql.clone()))
             .configure(bodega_docs::routes(&docs))
             .default_service(web::to(bodega_rest::nowhere))
     })
@@ -179,6 +185,7 @@ fn banner(url: &str, admin_url: &str, demo: Option<&Demo>, json: bool) {
     }
     println!("\nBodega is ready.\n");
     println!("  API        {url}/v1");
+    println!("  GraphQL    {url}/graphql   to try it {url}/graphiql");
     println!("  Reference  {url}/docs");
     println!("  OpenAPI    {url}/openapi.json");
     println!("  Health     {admin_url}/readyz   figures {admin_url}/metrics");

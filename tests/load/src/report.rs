@@ -8,6 +8,10 @@ use crate::scenario::{Scenario, Scenarios};
 const KEPT_MIN: f64 = 0.60;
 /// The most statements that a list with expansion may cost.
 const LIST_STATEMENTS_MAX: f64 = 4.0;
+/// The part of REST's rate that the same page keeps through GraphQL, at least.
+const GRAPHQL_MIN: f64 = 0.60;
+/// The most statements that a page may cost: one, and one a link.
+const PAGE_STATEMENTS_MAX: f64 = 5.0;
 /// The most memory that an idle server may hold.
 const IDLE_MIB_MAX: f64 = 60.0;
 
@@ -142,7 +146,8 @@ fn thread(scenario: &Scenario, kind: &str) -> f64 {
 }
 
 fn aims(scenarios: &Scenarios, memories: &Memories) {
-    let Scenarios { straight, get, list, .. } = scenarios;
+    let Scenarios { straight, get, list, page, graphql, .. } = scenarios;
+    let beside = graphql.median(rate) / page.median(rate);
     let kept = get.median(rate) / straight.median(rate);
     let kept_cpu = straight.median(cpu) / get.median(cpu);
     let idle = mib(memories.idle.resident);
@@ -156,6 +161,16 @@ fn aims(scenarios: &Scenarios, memories: &Memories) {
         list.statements <= LIST_STATEMENTS_MAX,
         "a list with expansion costs at most 4 statements",
         &format!("{:.2}", list.statements),
+    );
+    aim(
+        beside >= GRAPHQL_MIN,
+        "20 products with 4 links: GraphQL keeps 60 % of REST's rate",
+        &format!("{:.0} %", 100.0 * beside),
+    );
+    aim(
+        graphql.statements <= PAGE_STATEMENTS_MAX,
+        "and costs one statement, and one a link",
+        &format!("{:.2} (REST {:.2})", graphql.statements, page.statements),
     );
     aim(idle < IDLE_MIB_MAX, "an idle server holds less than 60 MiB", &format!("{idle:.1} MiB"));
 }

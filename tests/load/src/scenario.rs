@@ -1,4 +1,4 @@
-//! What is asked: five ways, from a bare route to a write.
+//! What is asked, from a bare route to a write, and the same page through REST and GraphQL.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -28,6 +28,8 @@ pub(crate) struct Scenarios {
     pub(crate) straight: Scenario,
     pub(crate) get: Scenario,
     pub(crate) list: Scenario,
+    pub(crate) page: Scenario,
+    pub(crate) graphql: Scenario,
     pub(crate) create: Scenario,
     pub(crate) create_keyed: Scenario,
 }
@@ -61,11 +63,17 @@ impl Scenarios {
         assert_eq!(shown, straight, "the yardstick shows something else");
         check_list(&api.json(&ask.get(&list(&catalog.cursors[1]))).await);
 
+        let page = api.json(&ask.get(&wide(&catalog.cursors[1]))).await;
+        let told = api.json(&ask.graphql(&catalog.cursors[1])).await;
+        assert_eq!(told["data"]["products"]["nodes"], page["data"], "GraphQL shows something else");
+
         let Catalog { ids, cursors } = catalog;
         let gets = |before: &str, after: &[String]| {
             after.iter().map(|after| ask.get(&format!("{before}{after}"))).collect::<Vec<_>>()
         };
         let lists = cursors.iter().map(|cursor| ask.get(&list(cursor))).collect();
+        let pages = cursors.iter().map(|cursor| ask.get(&wide(cursor))).collect();
+        let documents = cursors.iter().map(|cursor| ask.graphql(cursor)).collect();
         let over = |program: &Program, write: Write| Work {
             address: program.address("url"),
             pid: program.pid(),
@@ -77,6 +85,8 @@ impl Scenarios {
             straight: scenario("straight read", over(yardstick, any_of(gets("/straight/", &ids)))),
             get: scenario("GET product", over(server, any_of(gets("/v1/products/", &ids)))),
             list: scenario("list 20, expanded", over(server, any_of(lists))),
+            page: scenario("page, 4 links", over(server, any_of(pages))),
+            graphql: scenario("page, by GraphQL", over(server, any_of(documents))),
             create: scenario("POST product", over(server, ask.creates(false))),
             create_keyed: scenario("POST, with key", over(server, ask.creates(true))),
         }
@@ -84,9 +94,13 @@ impl Scenarios {
 
     /// Measures them. What is compared is measured in turns, so that drift does not decide.
     pub(crate) async fn measure(&mut self, server: &Program, rounds: usize, pace: &Pace) {
-        let Self { bare, straight, get, list, create, create_keyed } = self;
-        let groups: [&mut [&mut Scenario]; 3] =
-            [&mut [bare, straight, get], &mut [list], &mut [create, create_keyed]];
+        let Self { bare, straight, get, list, page, graphql, create, create_keyed } = self;
+        let groups: [&mut [&mut Scenario]; 4] = [
+            &mut [bare, straight, get],
+            &mut [list],
+            &mut [page, graphql],
+            &mut [create, create_keyed],
+        ];
         for group in groups {
             for _ in 0..rounds {
                 for scenario in group.iter_mut() {
@@ -98,9 +112,9 @@ impl Scenarios {
         self.straight.statements = 1.0;
     }
 
-    pub(crate) fn all(&self) -> [&Scenario; 6] {
-        let Self { bare, straight, get, list, create, create_keyed } = self;
-        [bare, straight, get, list, create, create_keyed]
+    pub(crate) fn all(&self) -> [&Scenario; 8] {
+        let Self { bare, straight, get, list, page, graphql, create, create_keyed } = self;
+        [bare, straight, get, list, page, graphql, create, create_keyed]
     }
 }
 
@@ -185,6 +199,25 @@ fn list(cursor: &str) -> String {
     format!("/v1/products?limit=20&expand=variants.prices&cursor={cursor}")
 }
 
+/// A page with all that a shop's front end shows of a product.
+fn wide(cursor: &str) -> String {
+    format!("/v1/products?limit=20&expand=variants.prices,brand,categories&cursor={cursor}")
+}
+
+/// The same page, all that REST shows of it.
+const DOCUMENT: &str = "query($after: String) { products(first: 20, after: $after) { nodes {
+  id title slug description kind status brand_id category_ids tax_category options { name values }
+  external_id metadata version created_at updated_at
+  variants { id product_id title sku barcode options unit weight_grams
+    dimensions { length_mm width_mm height_mm } track_inventory allow_backorder cost retail_price
+    position external_id metadata version created_at updated_at
+    prices { id variant_id unit_price min_quantity external_id metadata version created_at
+      updated_at } }
+  brand { id name slug description website external_id metadata version created_at updated_at }
+  categories { id parent_id name slug description position external_id metadata
+    version created_at updated_at }
+} } }";
+
 /// A list must bring what it is measured for.
 fn check_list(page: &Value) {
     let rows = page["data"].as_array().expect("a page");
@@ -218,6 +251,15 @@ impl Requests {
 
     fn get(&self, path: &str) -> Vec<u8> {
         format!("{}\r\n", self.head("GET", path)).into_bytes()
+    }
+
+    /// The page after a cursor, through GraphQL.
+    fn graphql(&self, cursor: &str) -> Vec<u8> {
+        let body = json!({"query": DOCUMENT, "variables": {"after": cursor}}).to_string();
+        let head = self.head("POST", "/graphql");
+        let length = body.len();
+        format!("{head}Content-Type: application/json\r\nContent-Length: {length}\r\n\r\n{body}")
+            .into_bytes()
     }
 
     /// A new product each time.

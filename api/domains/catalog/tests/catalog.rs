@@ -69,6 +69,7 @@ impl Shop {
                     count: true,
                     after: None,
                     wait: Default::default(),
+                    way: None,
                 });
                 run(self.cx(), input).await?
             }

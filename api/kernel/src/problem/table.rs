@@ -26,12 +26,24 @@ problems! {
     MALFORMED_REQUEST "malformed_request" 400 "Malformed request" / "Solicitud mal formada":
         "The request is not one that can be read: its path, query or a header is not valid."
         / "La solicitud no se puede leer: su ruta, sus parámetros o un encabezado no son válidos."
+    QUERY_SYNTAX "query_syntax" 400 "Not a GraphQL document" / "No es un documento GraphQL":
+        "The text is not a GraphQL document; the error says where it stops being one."
+        / "El texto no es un documento GraphQL; el error dice dónde deja de serlo."
+    QUERY_INVALID "query_invalid" 400 "The document does not fit" / "El documento no corresponde":
+        "The GraphQL document or its variables do not fit the schema; the message says what, `locations` where."
+        / "El documento GraphQL o sus variables no corresponden al esquema; el mensaje dice qué, `locations` dónde."
+    QUERY_TOO_LARGE "query_too_large" 400 "The document asks too much" / "El documento pide demasiado":
+        "The GraphQL document goes beyond one of the bounds; `limit` names it, `max` says how much it allows."
+        / "El documento GraphQL rebasa uno de los límites; `limit` lo nombra, `max` dice cuánto permite."
     UNAUTHENTICATED "unauthenticated" 401 "Not authenticated" / "Sin autenticar":
         "Send `Authorization: Bearer <key>` with an API key that is neither revoked nor expired."
         / "Envíe `Authorization: Bearer <clave>` con una clave de API que no esté revocada ni vencida."
     INSUFFICIENT_SCOPE "insufficient_scope" 403 "Insufficient scope" / "Permiso insuficiente":
         "The key does not have the scope that this operation needs; `scope` names it."
         / "La clave no tiene el permiso que esta operación necesita; `scope` lo nombra."
+    INTROSPECTION_OFF "introspection_off" 403 "No introspection" / "Sin introspección":
+        "This server does not show its GraphQL schema; the released one is in the documentation."
+        / "Este servidor no muestra su esquema GraphQL; el publicado está en la documentación."
     ADDRESS_NOT_ALLOWED "address_not_allowed" 403 "Address not allowed" / "Dirección no permitida":
         "The key may be used only from the addresses it was given."
         / "La clave sólo se puede usar desde las direcciones que se le asignaron."
@@ -47,6 +59,9 @@ problems! {
     WRONG_ID_TYPE "wrong_id_type" 404 "Wrong type of id" / "Tipo de id equivocado":
         "The id is of another type of object; ids start with a prefix that tells their type."
         / "El id es de otro tipo de objeto; los ids empiezan con un prefijo que indica su tipo."
+    PERSISTED_QUERY_NOT_FOUND "persisted_query_not_found" 404 "Unknown document" / "Documento desconocido":
+        "No document with this hash is kept here; send it whole, with the hash."
+        / "Aquí no se guarda ningún documento con este hash; envíelo completo, con el hash."
     METHOD_NOT_ALLOWED "method_not_allowed" 405 "Method not allowed" / "Método no permitido":
         "This path does not take that method; `Allow` lists those it takes."
         / "Esta ruta no acepta ese método; `Allow` enumera los que acepta."

@@ -6,7 +6,8 @@ use crate::app;
 
 /// Lists the operations, or writes the artifacts; says what is wrong with the declarations.
 pub(crate) fn contract(write: Option<&Path>) -> Result<(), String> {
-    let (registry, versions) = (app::registry(), app::versions());
+    let registry: &'static _ = Box::leak(Box::new(app::registry()));
+    let (versions, graphql) = (app::versions(), bodega_graphql::Engine::new(registry)?);
     match write {
         None => {
             for operation in registry.operations() {
@@ -15,7 +16,9 @@ pub(crate) fn contract(write: Option<&Path>) -> Result<(), String> {
             }
         }
         Some(folder) => {
-            for (name, content) in bodega_docs::artifacts(&registry, &versions) {
+            let mut artifacts = bodega_docs::artifacts(registry, &versions);
+            artifacts.push(("schema.graphql".to_owned(), graphql.sdl()));
+            for (name, content) in artifacts {
                 let path = folder.join(name);
                 let parent = path.parent().unwrap_or(folder);
                 std::fs::create_dir_all(parent)

@@ -13,8 +13,10 @@ use serde_json::Value;
 use crate::headers::{self, put};
 use crate::request::{Incoming, one};
 
-const VERSION: HeaderName = HeaderName::from_static("bodega-version");
-const REPLAYED: HeaderName = HeaderName::from_static("idempotent-replayed");
+/// The version that an answer comes in.
+pub const VERSION: HeaderName = HeaderName::from_static("bodega-version");
+/// Whether an answer is the first one to its key again.
+pub const REPLAYED: HeaderName = HeaderName::from_static("idempotent-replayed");
 const DEPRECATION: HeaderName = HeaderName::from_static("deprecation");
 const SUNSET: HeaderName = HeaderName::from_static("sunset");
 
@@ -131,7 +133,8 @@ fn deprecated(response: &mut HttpResponseBuilder, operation: &Operation, what: &
     }
 }
 
-fn refused(
+/// An answer that says no, begun with its status and headers.
+pub fn refused(
     mut response: HttpResponseBuilder,
     incoming: &Incoming,
     problem: &Problem,
@@ -170,12 +173,12 @@ fn problem_body(mut response: HttpResponseBuilder, body: &Value) -> HttpResponse
 
 impl Incoming {
     /// An answer to what never became a call.
-    pub(crate) fn refuse(&self, problem: &Problem) -> HttpResponse {
+    pub fn refuse(&self, problem: &Problem) -> HttpResponse {
         refused(self.begin(problem), self, problem)
     }
 
     /// The path is there, the method is not.
-    pub(crate) fn refuse_method(&self, offered: &[Method]) -> HttpResponse {
+    pub fn refuse_method(&self, offered: &[Method]) -> HttpResponse {
         let problem = Problem::new(&problem::METHOD_NOT_ALLOWED);
         let mut response = self.begin(&problem);
         put(&mut response, header::ALLOW, headers::allow(offered));
@@ -183,14 +186,15 @@ impl Incoming {
     }
 
     /// What can be asked here, and what a browser may send.
-    pub(crate) fn options(&self, offered: &[Method]) -> HttpResponse {
+    pub fn options(&self, offered: &[Method]) -> HttpResponse {
         let mut response = HttpResponseBuilder::new(StatusCode::NO_CONTENT);
         headers::standard(&mut response, self);
         headers::preflight(&mut response, offered);
         response.finish()
     }
 
-    fn begin(&self, problem: &Problem) -> HttpResponseBuilder {
+    /// The status of a problem, and the headers that every answer has.
+    pub fn begin(&self, problem: &Problem) -> HttpResponseBuilder {
         let status = StatusCode::from_u16(problem.code.status);
         let mut response = HttpResponseBuilder::new(status.unwrap_or(StatusCode::NOT_FOUND));
         headers::standard(&mut response, self);

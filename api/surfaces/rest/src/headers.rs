@@ -20,7 +20,7 @@ const SENDABLE: &str = "Authorization, Content-Type, Accept, Accept-Language, Id
                         If-Match, If-None-Match, Bodega-Version, traceparent";
 
 /// On every answer: which request it was, and what keeps browsers out of trouble.
-pub(crate) fn standard(response: &mut HttpResponseBuilder, incoming: &Incoming) {
+pub fn standard(response: &mut HttpResponseBuilder, incoming: &Incoming) {
     let caller = &incoming.caller;
     put(response, REQUEST_ID, caller.request_id());
     put(response, TRACEPARENT, caller.traceparent.clone());
@@ -43,7 +43,7 @@ pub(crate) fn standard(response: &mut HttpResponseBuilder, incoming: &Incoming) 
 }
 
 /// The limits, as the IETF draft writes them.
-pub(crate) fn limits(response: &mut HttpResponseBuilder, state: &LimitState) {
+pub fn limits(response: &mut HttpResponseBuilder, state: &LimitState) {
     let [first, second] = state.policies;
     let policies = format!(
         "\"{}\";q={};w={}, \"{}\";q={};w={}",
@@ -78,7 +78,7 @@ pub(crate) fn allow(offered: &[Method]) -> String {
 }
 
 /// Sets a header, unless the value cannot be one.
-pub(crate) fn put(response: &mut HttpResponseBuilder, name: HeaderName, value: String) {
+pub fn put(response: &mut HttpResponseBuilder, name: HeaderName, value: String) {
     if let Ok(value) = HeaderValue::try_from(value) {
         response.insert_header((name, value));
     }

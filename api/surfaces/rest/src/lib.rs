@@ -16,6 +16,13 @@ use bodega_kernel::{Problem, problem};
 
 use crate::request::Incoming;
 
+/// What other doors over HTTP share with this one: who calls, and what every answer says.
+pub mod http {
+    pub use crate::answer::{REPLAYED, VERSION, refused};
+    pub use crate::headers::{limits, put, standard};
+    pub use crate::request::{Incoming, bearer, body, is_json, one, text_header};
+}
+
 /// The largest body that an operation takes.
 pub const BODY_BYTES_MAX: usize = 1024 * 1024;
 

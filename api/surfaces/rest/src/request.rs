@@ -21,12 +21,14 @@ const BODY_TIMEOUT: Duration = Duration::from_secs(15);
 const HEADER_BYTES_MAX: [(&str, usize); 2] = [("accept-language", 500), ("if-none-match", 1_000)];
 
 /// A request, and who sends it.
-pub(crate) struct Incoming {
-    pub(crate) caller: Caller,
+pub struct Incoming {
+    /// Who sends it, as far as can be told.
+    pub caller: Caller,
 }
 
 impl Incoming {
-    pub(crate) fn of(request: &HttpRequest, trusted_proxies: usize) -> Self {
+    /// A request to the REST door; other doors put their own name in.
+    pub fn of(request: &HttpRequest, trusted_proxies: usize) -> Self {
         let headers = request.headers();
         let request_id = Uuid::now_v7();
         let language = one(headers, "accept-language").map(Language::accepted).unwrap_or_default();
@@ -81,7 +83,7 @@ async fn fill(call: &mut Call<'_>, request: &HttpRequest, payload: web::Payload)
         None | Some("*") => None,
         Some(tag) => Some(version(tag)?),
     };
-    let bytes = body(payload).await?;
+    let bytes = body(payload, BODY_BYTES_MAX).await?;
     if !bytes.is_empty() {
         is_json(headers, call.operation.method)?;
         call.raw = Some(bytes);
@@ -120,15 +122,14 @@ fn query(raw: &str) -> Result<Vec<(String, String)>> {
     }
 }
 
-async fn body(mut payload: web::Payload) -> Result<Vec<u8>> {
+/// The body, where it is no larger and arrives in time.
+pub async fn body(mut payload: web::Payload, bytes_max: usize) -> Result<Vec<u8>> {
     let read = async {
         let mut bytes = Vec::new();
         while let Some(chunk) = payload.next().await {
             let chunk = chunk.map_err(|_| Problem::new(&problem::MALFORMED_REQUEST))?;
-            if bytes.len() + chunk.len() > BODY_BYTES_MAX {
-                return Err(
-                    Problem::new(&problem::PAYLOAD_TOO_LARGE).with("bytes_max", BODY_BYTES_MAX)
-                );
+            if bytes.len() + chunk.len() > bytes_max {
+                return Err(Problem::new(&problem::PAYLOAD_TOO_LARGE).with("bytes_max", bytes_max));
             }
             bytes.extend_from_slice(&chunk);
         }
@@ -141,11 +142,12 @@ async fn body(mut payload: web::Payload) -> Result<Vec<u8>> {
 }
 
 /// The one value of a header, where it is text.
-pub(crate) fn one<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
+pub fn one<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
     headers.get(name)?.to_str().ok()
 }
 
-fn text_header(headers: &HeaderMap, name: &'static str) -> Result<Option<String>> {
+/// A header that must be text where it is there.
+pub fn text_header(headers: &HeaderMap, name: &'static str) -> Result<Option<String>> {
     let Some(value) = headers.get(name) else { return Ok(None) };
     match value.to_str() {
         Ok(value) => Ok(Some(value.to_owned())),
@@ -165,7 +167,8 @@ fn version(tag: &str) -> Result<i64> {
     bare.parse().ok().filter(|version| *version >= 0).ok_or_else(|| wrong_header("if-match"))
 }
 
-fn bearer(authorization: &str) -> Option<&str> {
+/// The token of an `Authorization` header.
+pub fn bearer(authorization: &str) -> Option<&str> {
     let (scheme, token) = authorization.split_once(' ')?;
     scheme.eq_ignore_ascii_case("bearer").then(|| token.trim())
 }
@@ -211,7 +214,8 @@ fn accepts_json(headers: &HeaderMap) -> bool {
     })
 }
 
-fn is_json(headers: &HeaderMap, method: Method) -> Result<()> {
+/// Whether the body is said to be JSON, in UTF-8 and not encoded.
+pub fn is_json(headers: &HeaderMap, method: Method) -> Result<()> {
     let unsupported = || Problem::new(&problem::UNSUPPORTED_MEDIA_TYPE);
     let encoding = one(headers, "content-encoding").unwrap_or("identity");
     let content_type = one(headers, "content-type").ok_or_else(unsupported)?;

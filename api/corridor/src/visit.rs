@@ -1,0 +1,227 @@
+//! Who was let in, and what they ask for: one call through most doors, several through some.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use bodega_contract::{Caller, Deprecation, Entry, Handler, LimitState, Operation, Principal};
+use bodega_kernel::{Actor, Cx, Origin, Problem, Result, problem};
+use chrono::{DateTime, Utc};
+use serde_json::Value;
+
+use crate::corridor::{Answer, Call, Corridor};
+use crate::{Expand, batch};
+
+/// A database that says nothing at all must not keep callers waiting to be let in.
+const AUTHENTICATE_TIMEOUT: Duration = Duration::from_secs(3);
+
+/// What became of a call: the answer, and what a door needs to say with it.
+#[derive(Debug)]
+pub struct Outcome {
+    /// The answer or the problem.
+    pub result: Result<Answer>,
+    /// Who it was, where that is known.
+    pub principal: Option<Arc<Principal>>,
+    /// How the limits stand.
+    pub limits: Option<LimitState>,
+    /// The version it is answered in.
+    pub version: &'static str,
+    /// What of it goes away.
+    pub deprecated: Vec<Deprecation>,
+}
+
+/// A caller who was let in. Each of its calls walks the corridor, with a scope check, a transaction,
+/// events and an audit row of its own; what they cost is taken once, before the first.
+pub struct Visit<'a> {
+    corridor: &'a Corridor,
+    caller: &'a Caller,
+    principal: Arc<Principal>,
+    version: &'static str,
+    limits: Option<LimitState>,
+    cost: u32,
+    started: Instant,
+    created_at: DateTime<Utc>,
+}
+
+/// What the request log is to say of a visit.
+pub struct Leave<'a> {
+    /// What was done: the operation, or a name of the door's own for several.
+    pub operation: &'static str,
+    /// The method it was asked with.
+    pub method: &'static str,
+    /// The HTTP status it was answered with.
+    pub status: u16,
+    /// The problem's code.
+    pub code: Option<&'a str>,
+    /// The caller's name for the call.
+    pub idempotency_key: Option<String>,
+    /// What it used that goes away.
+    pub deprecated: Vec<(&'a Operation, Deprecation)>,
+}
+
+impl Corridor {
+    /// Walks a call from one end to the other.
+    pub async fn dispatch(&self, caller: &Caller, mut call: Call<'_>) -> Outcome {
+        let operation = call.operation;
+        let mut outcome = Outcome {
+            result: Err(Problem::new(&problem::UNAUTHENTICATED)),
+            principal: None,
+            limits: None,
+            version: self.platform.versions.latest(),
+            deprecated: Vec::new(),
+        };
+        let mut visit = match self.admit(caller).await {
+            Ok(visit) => visit,
+            Err(problem) => {
+                outcome.result = Err(problem);
+                return outcome;
+            }
+        };
+        outcome.principal = Some(visit.principal.clone());
+        call.read_body();
+        outcome.deprecated = call.deprecated();
+        let idempotency_key = call.idempotency_key.clone();
+        outcome.result = match visit.charge(call.cost()).await {
+            Ok(()) => visit.call(call).await,
+            Err(problem) => Err(problem),
+        };
+        (outcome.limits, outcome.version) = (visit.limits, visit.version);
+        let (status, code) = match &outcome.result {
+            Ok(answer) => {
+                (answer.status, answer.body["code"].as_str().filter(|_| answer.status >= 400))
+            }
+            Err(problem) => (problem.code.status, Some(problem.code.code)),
+        };
+        let (operation_id, method) = (operation.id, operation.method.as_str());
+        let deprecated = outcome.deprecated.iter().map(|what| (operation, *what)).collect();
+        let operation = operation_id;
+        visit.leave(Leave { operation, method, status, code, idempotency_key, deprecated });
+        outcome
+    }
+
+    /// Lets a caller in, if it is one who may come in. The caller pays with [`Visit::charge`] before
+    /// the first call, and what it did goes to the request log with [`Visit::leave`].
+    pub async fn admit<'a>(&'a self, caller: &'a Caller) -> Result<Visit<'a>> {
+        let (started, created_at) = (Instant::now(), self.platform.clock.now());
+        let authenticated = self.authenticator.authenticate(caller);
+        let principal = match tokio::time::timeout(AUTHENTICATE_TIMEOUT, authenticated).await {
+            Ok(principal) => principal?,
+            Err(_) => return Err(Problem::new(&problem::DATABASE_UNAVAILABLE).retry_after(2)),
+        };
+        let (limits, cost, version) = (None, 0, self.platform.versions.latest());
+        let corridor = self;
+        Ok(Visit { corridor, caller, principal, version, limits, cost, started, created_at })
+    }
+}
+
+impl Visit<'_> {
+    /// Takes what is about to be done from the caller's limits.
+    pub async fn charge(&mut self, cost: u32) -> Result<()> {
+        let limits = self.corridor.limiter.take(&self.principal, cost).await;
+        (self.limits, self.cost) = (Some(limits), self.cost.saturating_add(cost));
+        if let Some((policy, retry_s)) = limits.violated {
+            return Err(Problem::new(&problem::QUOTA_EXCEEDED)
+                .with("violated-policies", vec![policy])
+                .retry_after(retry_s.into()));
+        }
+        let (asked, pinned) = (self.caller.version.as_deref(), &self.principal.api_version);
+        self.version = self.corridor.platform.versions.choose(asked, pinned)?;
+        Ok(())
+    }
+
+    /// Walks one call.
+    pub async fn call(&self, call: Call<'_>) -> Result<Answer> {
+        let (cx, token) = (self.cx(call.operation.id), self.caller.token.as_deref());
+        self.corridor.guarded(self.corridor.enter(cx, token, self.version, call)).await
+    }
+
+    /// Embeds links in objects of a resource: [`Corridor::embed_as`] the caller.
+    pub async fn embed(
+        &self,
+        resource: &str,
+        objects: Vec<&mut Value>,
+        links: &[Expand],
+    ) -> Result<()> {
+        self.corridor.embed_as(&self.cx(""), resource, objects, links).await
+    }
+
+    /// Who it is.
+    pub fn principal(&self) -> &Arc<Principal> {
+        &self.principal
+    }
+
+    /// How the limits stand, once they were charged.
+    pub fn limits(&self) -> Option<&LimitState> {
+        self.limits.as_ref()
+    }
+
+    /// The version that answers come in.
+    pub fn version(&self) -> &'static str {
+        self.version
+    }
+
+    /// Notes what was done in the request log.
+    pub fn leave(self, what: Leave<'_>) {
+        let Self { corridor, caller, principal, .. } = &self;
+        let subject = |(operation, deprecation): (&Operation, Deprecation)| {
+            (format!("{}{}", operation.id, deprecation.field.unwrap_or_default()), deprecation)
+        };
+        corridor.recorder.record(Entry {
+            id: caller.request_id,
+            organization: principal.organization,
+            key: principal.key,
+            door: caller.door,
+            operation: what.operation,
+            method: what.method,
+            path: caller.path.clone(),
+            status: what.status,
+            code: what.code.map(str::to_owned),
+            duration_us: i64::try_from(self.started.elapsed().as_micros()).unwrap_or(i64::MAX),
+            ip: caller.ip,
+            user_agent: caller.user_agent.clone(),
+            api_version: self.version.to_owned(),
+            idempotency_key: what.idempotency_key,
+            created_at: self.created_at,
+            cost: self.cost,
+            deprecated: what.deprecated.into_iter().map(subject).collect(),
+        });
+    }
+
+    fn cx(&self, operation: &'static str) -> Cx {
+        let Self { corridor, caller, principal, .. } = self;
+        Cx::reading(
+            corridor.platform.clone(),
+            principal.organization,
+            Actor { kind: "api_key", id: Some(principal.actor_id.clone()) },
+            principal.scopes.clone(),
+            Origin {
+                request_id: caller.request_id,
+                traceparent: caller.traceparent.clone(),
+                operation,
+                ip: caller.ip.map(|ip| ip.to_string()),
+                user_agent: caller.user_agent.clone(),
+                api_version: self.version.to_owned(),
+                language: caller.language,
+            },
+        )
+    }
+}
+
+impl Call<'_> {
+    /// What it takes from the limits.
+    pub fn cost(&self) -> u32 {
+        match self.operation.handler {
+            Handler::Batch => batch::cost(self.body.as_ref()),
+            _ => self.operation.cost,
+        }
+    }
+
+    /// What it uses that goes away.
+    pub fn deprecated(&self) -> Vec<Deprecation> {
+        let used = |deprecation: &Deprecation| match (deprecation.field, &self.body) {
+            (None, _) => true,
+            (Some(pointer), Some(body)) => body.pointer(pointer).is_some(),
+            (Some(_), None) => false,
+        };
+        self.operation.deprecated.iter().copied().filter(used).collect()
+    }
+}

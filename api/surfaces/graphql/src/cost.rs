@@ -1,0 +1,76 @@
+//! What an operation takes from the limits, known before it runs: from the page sizes it asks for.
+
+use bodega_contract::Registry;
+use bodega_corridor::Call;
+use serde_json::{Value, json};
+
+use crate::error::Fault;
+use crate::model::{self, Source};
+use crate::plan::{Picked, Plan, is_list};
+
+/// No request asks for more objects than this, as far as can be told beforehand.
+pub(crate) const OBJECTS_MAX: u64 = 20_000;
+
+/// A page is this long where neither `first` nor `last` says.
+const PAGE: u64 = 20;
+
+/// How many objects a link to several is taken to bring.
+const SEVERAL: u64 = 5;
+
+/// So many objects cost as much as one call.
+const OBJECTS_A_UNIT: u64 = 100;
+
+/// What an operation amounts to.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Cost {
+    /// How many objects it may bring.
+    pub(crate) objects: u64,
+    /// What it takes from the limits.
+    pub(crate) units: u32,
+}
+
+impl Cost {
+    /// The cost of a plan; a fault, where it is more than any request may cost.
+    pub(crate) fn of(registry: &Registry, plan: &Plan<'_>) -> Result<Self, Fault> {
+        let mut cost = Self::default();
+        for root in &plan.roots {
+            let operation =
+                root.field().and_then(|field| model::operation(registry, &field.source));
+            let Some(operation) = operation else {
+                cost.units = cost.units.saturating_add(u32::from(root.is_introspection()));
+                continue;
+            };
+            let mut call = Call::of(operation);
+            call.body = root.arguments.get("input").cloned();
+            cost.units = cost.units.saturating_add(call.cost());
+            let page =
+                ["first", "last"].iter().find_map(|name| root.arguments.get(*name)?.as_u64());
+            let rows = if operation.list.is_some() { page.unwrap_or(PAGE) } else { 1 };
+            cost.objects = cost.objects.saturating_add(rows.saturating_add(linked(root, rows)));
+        }
+        if cost.objects > OBJECTS_MAX {
+            return Err(Fault::too_large("objects", OBJECTS_MAX as usize));
+        }
+        let more = u32::try_from(cost.objects / OBJECTS_A_UNIT).unwrap_or(u32::MAX);
+        cost.units = cost.units.saturating_add(more).max(1);
+        Ok(cost)
+    }
+
+    /// What the answer says of it.
+    pub(crate) fn to_json(self) -> Value {
+        json!({"units": self.units, "objects": self.objects, "objects_max": OBJECTS_MAX})
+    }
+}
+
+/// How many objects the links under a field may bring, for so many objects.
+fn linked(picked: &Picked<'_>, rows: u64) -> u64 {
+    let each = picked.fields.iter().filter_map(|inner| Some((inner, inner.field()?)));
+    each.fold(0, |sum, (inner, field)| {
+        let own = match field.source {
+            Source::Link if is_list(&field.kind) => rows.saturating_mul(SEVERAL),
+            Source::Link => rows,
+            _ => return sum.saturating_add(linked(inner, rows)),
+        };
+        sum.saturating_add(own).saturating_add(linked(inner, own))
+    })
+}

@@ -1,0 +1,101 @@
+//! Errors as GraphQL answers carry them: the problem of the corridor, in `extensions`.
+
+use async_graphql::Pos;
+use bodega_contract::Caller;
+use bodega_kernel::{Problem, problem, text};
+use serde_json::{Map, Value, json};
+
+/// Something that went wrong with a document, or with one field of it.
+#[derive(Debug)]
+pub(crate) struct Fault {
+    pub(crate) problem: Problem,
+    /// What a client shows, where the problem's own words will not do.
+    pub(crate) message: Option<String>,
+    pub(crate) locations: Vec<Pos>,
+    /// Which field of the answer is null because of it.
+    pub(crate) path: Vec<Value>,
+}
+
+impl From<Problem> for Fault {
+    fn from(problem: Problem) -> Self {
+        Self { problem, message: None, locations: Vec::new(), path: Vec::new() }
+    }
+}
+
+impl Fault {
+    /// The document does not fit the schema.
+    pub(crate) fn invalid(message: impl Into<String>, at: impl IntoIterator<Item = Pos>) -> Self {
+        Self {
+            message: Some(message.into()),
+            locations: at.into_iter().collect(),
+            ..Problem::new(&problem::QUERY_INVALID).into()
+        }
+    }
+
+    /// The document goes beyond a bound.
+    pub(crate) fn too_large(limit: &'static str, max: usize) -> Self {
+        Problem::new(&problem::QUERY_TOO_LARGE)
+            .with("limit", limit)
+            .with("max", max)
+            .detail(text(
+                format!("The document goes beyond a bound: at most {max} {}.", spoken(limit)),
+                format!("El documento rebasa un límite: `{limit}` es {max} como máximo."),
+            ))
+            .into()
+    }
+
+    pub(crate) fn at(mut self, path: Vec<Value>, position: Pos) -> Self {
+        (self.path, self.locations) = (path, vec![position]);
+        self
+    }
+
+    /// The error of a GraphQL answer.
+    pub(crate) fn to_json(&self, caller: &Caller) -> Value {
+        let request_id = caller.request_id();
+        if let Some(cause) = &self.problem.cause {
+            let (path, code) = (&caller.path, self.problem.code.code);
+            tracing::error!(request_id, path, code, cause, "a field failed");
+        }
+        let mut document = self.problem.to_json(caller.language, &caller.path, &request_id);
+        if let (Some(seconds), Some(members)) =
+            (self.problem.retry_after_s, document.as_object_mut())
+        {
+            members.insert("retry_after".to_owned(), seconds.into());
+        }
+        error(document, self.message.as_deref(), &self.locations, &self.path)
+    }
+}
+
+/// A problem document, as the error of a GraphQL answer: also one that was kept with its key.
+pub(crate) fn error(
+    document: Value,
+    message: Option<&str>,
+    locations: &[Pos],
+    path: &[Value],
+) -> Value {
+    let members = match document {
+        Value::Object(members) => members,
+        _ => Map::new(),
+    };
+    let detail = members.get("detail").and_then(Value::as_str).unwrap_or_default();
+    let mut error = json!({ "message": message.unwrap_or(detail) });
+    if !locations.is_empty() {
+        let at = |one: &Pos| json!({"line": one.line, "column": one.column});
+        error["locations"] = locations.iter().map(at).collect();
+    }
+    if !path.is_empty() {
+        error["path"] = path.into();
+    }
+    let pointer = members.get("errors").map(|errors| errors[0]["pointer"].clone());
+    let mut extensions = Map::new();
+    extensions.extend(members.into_iter().filter(|(name, _)| name != "instance"));
+    if let Some(pointer) = pointer {
+        extensions.insert("pointer".to_owned(), pointer);
+    }
+    error["extensions"] = extensions.into();
+    error
+}
+
+fn spoken(limit: &str) -> String {
+    limit.replace('_', " ")
+}

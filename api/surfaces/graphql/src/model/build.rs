@@ -1,0 +1,220 @@
+//! From the registry to the model.
+
+use async_graphql::dynamic::TypeRef;
+use bodega_contract::{Deprecation, Kind, Operation, Output, Registry};
+
+use super::names::{camel, pascal};
+use super::types::{INT64, Types, required};
+use super::{Argument, Field, MUTATION, Model, Object, QUERY, SUBSCRIPTION, Source};
+use crate::follow;
+
+impl Model {
+    /// Everything that the registry has, as GraphQL says it. Where it has a log that can be followed,
+    /// there are subscriptions to it.
+    pub(crate) fn new(registry: &Registry) -> Self {
+        let model = Self {
+            objects: Default::default(),
+            inputs: Default::default(),
+            enums: Default::default(),
+            scalars: Default::default(),
+            faults: Vec::new(),
+        };
+        let mut types = Types { registry, model };
+        types.scalars();
+        let (mut queries, mut mutations) = (Vec::new(), Vec::new());
+        for (index, operation) in registry.operations().iter().enumerate() {
+            let field = types.root_field(index, operation);
+            let fields = if operation.kind == Kind::Query { &mut queries } else { &mut mutations };
+            fields.push(field);
+        }
+        types.links();
+        let root = |about: &str, fields| Object { about: about.to_owned(), fields, resource: None };
+        let roots = [
+            (QUERY, root("What can be read.", queries)),
+            (
+                MUTATION,
+                root("What can be changed, each field in a transaction of its own.", mutations),
+            ),
+        ];
+        for (name, object) in roots {
+            types.unique(name, &object);
+            types.model.objects.insert(name.to_owned(), object);
+        }
+        if let Some(feed) = follow::feed(registry) {
+            let fields = types.subscriptions(feed);
+            let object = root("What can be followed as it happens.", fields);
+            types.model.objects.insert(SUBSCRIPTION.to_owned(), object);
+        }
+        types.model
+    }
+}
+
+impl Types<'_> {
+    fn root_field(&mut self, index: usize, operation: &Operation) -> Field {
+        let Operation { resource, verb, .. } = operation;
+        let plural = operation.path.strip_prefix("/v1/").unwrap_or(resource);
+        let (name, stem) = match *verb {
+            "get" => (camel(resource), String::new()),
+            "list" => (camel(plural), operation.output.schema().to_owned()),
+            verb => (camel(resource) + &pascal(verb), pascal(resource) + &pascal(verb)),
+        };
+        let mut arguments = Vec::new();
+        if operation.has_id() {
+            arguments.push(Argument::new("id", TypeRef::named_nn(TypeRef::ID), "The object's id."));
+        }
+        let kind = match &operation.output {
+            Output::Page(_) => {
+                let (kind, paging) = self.connection(operation, &stem);
+                arguments.extend(paging);
+                kind
+            }
+            Output::One(schema) => self.output(schema),
+        };
+        if let Some(input) = &operation.input {
+            let kind = self.input(&input.name);
+            self.deprecate(kind.type_name(), &operation.deprecated);
+            let about = "What the operation takes, as REST's body.";
+            arguments.push(Argument::new("input", required(kind, true), about));
+        }
+        if operation.kind != Kind::Query {
+            if operation.has_id() {
+                let about = "The version the object must have, as `If-Match` says it.";
+                arguments.push(Argument::new("ifMatch", TypeRef::named(INT64), about));
+            }
+            let about = "Your name for this call: with the same one it is done once, and answered \
+                         the same again for 48 hours.";
+            arguments.push(Argument::new("idempotencyKey", TypeRef::named(TypeRef::STRING), about));
+        }
+        let whole = operation.deprecated.iter().find(|what| what.field.is_none());
+        Field {
+            arguments,
+            deprecated: whole.map(reason),
+            source: Source::Operation(index),
+            ..Field::new(name, kind, about(operation))
+        }
+    }
+
+    /// Marks the fields of an input that go away.
+    fn deprecate(&mut self, input: &str, what: &[Deprecation]) {
+        let Some(input) = self.model.inputs.get_mut(input) else { return };
+        for field in &mut input.fields {
+            let named = |one: &&Deprecation| {
+                one.field.and_then(|pointer| pointer.strip_prefix('/')) == Some(&*field.name)
+            };
+            field.deprecated = what.iter().find(named).map(reason);
+        }
+    }
+
+    /// The links of each resource, as fields of its objects.
+    fn links(&mut self) {
+        for (resource, _) in self.registry.resources() {
+            let Some(view) = self.registry.view(resource) else { continue };
+            let mut fields = Vec::new();
+            for link in self.registry.links(resource) {
+                let Some(target) = self.registry.view(link.target) else { continue };
+                let target = self.output(target);
+                let (kind, about) = match link.one {
+                    true => {
+                        (target, format!("The {} that `{}` names.", spoken(link.name), link.key))
+                    }
+                    false => {
+                        let items = TypeRef::List(Box::new(required(target, true)));
+                        (required(items, true), format!("Its {}.", spoken(link.name)))
+                    }
+                };
+                fields.push(Field { source: Source::Link, ..Field::new(link.name, kind, about) });
+            }
+            let Some(object) = self.model.objects.get_mut(view) else { continue };
+            object.resource = Some(resource);
+            object.fields.extend(fields);
+        }
+        let faults: Vec<_> =
+            self.model.objects.iter().flat_map(|(name, object)| twice(name, object)).collect();
+        self.model.faults.extend(faults);
+    }
+
+    fn unique(&mut self, name: &str, object: &Object) {
+        self.model.faults.extend(twice(name, object));
+    }
+
+    /// What can be followed: every event, and the changes of each resource's objects.
+    fn subscriptions(&mut self, feed: &Operation) -> Vec<Field> {
+        let event = required(self.output(feed.output.schema()), true);
+        let types = Argument::new(
+            "types",
+            TypeRef::named_nn_list(TypeRef::STRING),
+            "Only events of these types: `order.confirmed`, or `order.*`.",
+        );
+        let objects = Argument::new(
+            "objects",
+            TypeRef::named_nn_list(TypeRef::ID),
+            "Only events of these objects.",
+        );
+        let about = "Every change of the organization's objects, as it happens.";
+        let mut fields = vec![Field {
+            arguments: vec![types, objects, after()],
+            source: Source::Changes(None),
+            ..Field::new("events", event.clone(), about)
+        }];
+        let resources: Vec<_> = self.registry.resources().map(|(name, _)| name).collect();
+        for resource in resources {
+            let changes = self.registry.operations().iter();
+            let mut changes =
+                changes.filter(|one| one.resource == resource && one.kind == Kind::Command);
+            let Some(view) = self.registry.view(resource).filter(|_| changes.next().is_some())
+            else {
+                continue;
+            };
+            let name = format!("{view}Change");
+            let object = self.output(view);
+            let about = format!(
+                "The {} as it is after the change; as it last was, where it was \
+                removed.",
+                spoken(resource)
+            );
+            let fields_of = vec![
+                Field::new("event", event.clone(), "The change."),
+                Field::new("object", required(object, true), about),
+            ];
+            let about =
+                format!("A change of one of the organization's objects ({}).", spoken(resource));
+            let change = Object { about, fields: fields_of, resource: None };
+            self.model.objects.insert(name.clone(), change);
+            let id = Argument::new("id", TypeRef::named(TypeRef::ID), "Only of this object.");
+            let about = format!("Changes of objects of this kind ({}).", spoken(resource));
+            fields.push(Field {
+                arguments: vec![id, after()],
+                source: Source::Changes(Some(resource)),
+                ..Field::new(camel(resource) + "Changed", TypeRef::named_nn(name), about)
+            });
+        }
+        fields
+    }
+}
+
+fn after() -> Argument {
+    let about = "Begin with what came after this place in the log, instead of now.";
+    Argument::new("after", TypeRef::named(INT64), about)
+}
+
+fn twice(name: &str, object: &Object) -> Vec<String> {
+    let mut seen = std::collections::HashSet::new();
+    let again = object.fields.iter().filter(|field| !seen.insert(field.name.as_str()));
+    again.map(|field| format!("{name}.{}: there twice", field.name)).collect()
+}
+
+fn about(operation: &Operation) -> String {
+    let scope = match operation.scope {
+        "" => String::new(),
+        scope => format!("\n\nScope: `{scope}`."),
+    };
+    format!("{}: {}{scope}", operation.summary, operation.about)
+}
+
+fn reason(what: &Deprecation) -> String {
+    format!("Since {}; ends {}. Use {} instead.", what.since, what.sunset, what.instead)
+}
+
+fn spoken(name: &str) -> String {
+    name.replace('_', " ")
+}

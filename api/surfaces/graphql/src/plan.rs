@@ -1,0 +1,261 @@
+//! What an operation needs, known before anything runs: every object has one concrete type, so a
+//! selection is a tree of members to pick and links to embed.
+
+use async_graphql::dynamic::TypeRef;
+use async_graphql::parser::types::{Field as Selected, OperationDefinition, OperationType};
+use async_graphql::parser::types::{Selection, SelectionSet};
+use async_graphql::{Name, Pos, Positioned};
+use bodega_corridor::Expand;
+use serde_json::{Map, Value};
+
+use crate::document::Document;
+use crate::error::Fault;
+use crate::model::{Field, MUTATION, Model, Object, PagePart, QUERY, SUBSCRIPTION, Source, named};
+use crate::values::{self, Variables};
+
+/// An operation, ready to run.
+pub(crate) struct Plan<'a> {
+    pub(crate) kind: OperationType,
+    pub(crate) roots: Vec<Picked<'a>>,
+}
+
+/// A field to answer with.
+pub(crate) struct Picked<'a> {
+    /// What it is called in the answer.
+    pub(crate) key: String,
+    pub(crate) position: Pos,
+    pub(crate) pick: Pick<'a>,
+    pub(crate) arguments: Map<String, Value>,
+    /// The type of its objects, where it has any.
+    pub(crate) object: Option<&'a Object>,
+    /// What to answer of each of them.
+    pub(crate) fields: Vec<Picked<'a>>,
+}
+
+/// Where a value comes from.
+pub(crate) enum Pick<'a> {
+    /// The name of the type.
+    TypeName(&'a str),
+    /// What the schema tells of itself: async-graphql's to answer.
+    Introspection,
+    /// A field of the model.
+    Field(&'a Field),
+}
+
+/// What selecting needs to know.
+struct Picker<'a> {
+    model: &'a Model,
+    document: &'a Document,
+    variables: &'a Variables,
+}
+
+impl<'a> Plan<'a> {
+    /// Plans a valid operation.
+    pub(crate) fn new(
+        model: &'a Model,
+        document: &'a Document,
+        operation: &'a OperationDefinition,
+        variables: &'a Variables,
+    ) -> Result<Self, Fault> {
+        let root = match operation.ty {
+            OperationType::Query => QUERY,
+            OperationType::Mutation => MUTATION,
+            OperationType::Subscription => SUBSCRIPTION,
+        };
+        let picker = Picker { model, document, variables };
+        let sets = [&operation.selection_set.node];
+        Ok(Self { kind: operation.ty, roots: picker.object(root, &sets)? })
+    }
+
+    /// Whether it asks for the schema itself.
+    pub(crate) fn introspects(&self) -> bool {
+        self.roots.iter().any(Picked::is_introspection)
+    }
+}
+
+impl<'a> Picker<'a> {
+    /// What these selection sets pick of an object, those of one name merged.
+    fn object(&self, kind: &str, sets: &[&'a SelectionSet]) -> Result<Vec<Picked<'a>>, Fault> {
+        let Some((name, object)) = self.model.objects.get_key_value(kind) else {
+            return Err(Fault::invalid(format!("\"{kind}\" has no fields."), []));
+        };
+        let mut groups: Vec<(&'a str, Vec<&'a Positioned<Selected>>)> = Vec::new();
+        for set in sets {
+            self.collect(set, &mut groups)?;
+        }
+        let picked = groups.into_iter().map(|(key, group)| self.field(name, object, key, &group));
+        picked.collect()
+    }
+
+    fn collect(
+        &self,
+        set: &'a SelectionSet,
+        groups: &mut Vec<(&'a str, Vec<&'a Positioned<Selected>>)>,
+    ) -> Result<(), Fault> {
+        for selection in &set.items {
+            if !values::included(selection.node.directives(), self.variables) {
+                continue;
+            }
+            match &selection.node {
+                Selection::Field(field) => {
+                    let key = field.node.response_key().node.as_str();
+                    match groups.iter_mut().find(|(known, _)| *known == key) {
+                        Some((_, group)) => group.push(field),
+                        None => groups.push((key, vec![field])),
+                    }
+                }
+                // A fragment fits the one type there is, or the document is not valid.
+                Selection::InlineFragment(inline) => {
+                    self.collect(&inline.node.selection_set.node, groups)?;
+                }
+                Selection::FragmentSpread(spread) => {
+                    let name = &spread.node.fragment_name.node;
+                    let fragment = self.document.ast.fragments.get(name).ok_or_else(|| {
+                        Fault::invalid(format!("There is no fragment \"{name}\"."), [spread.pos])
+                    })?;
+                    self.collect(&fragment.node.selection_set.node, groups)?;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn field(
+        &self,
+        type_name: &'a str,
+        object: &'a Object,
+        key: &str,
+        group: &[&'a Positioned<Selected>],
+    ) -> Result<Picked<'a>, Fault> {
+        let first = *group.first().ok_or_else(|| Fault::invalid("Nothing is selected.", []))?;
+        let (name, position) = (first.node.name.node.as_str(), first.pos);
+        let mut picked = Picked {
+            key: key.to_owned(),
+            position,
+            pick: Pick::TypeName(type_name),
+            arguments: Map::new(),
+            object: None,
+            fields: Vec::new(),
+        };
+        let conflict = group.iter().find(|other| {
+            other.node.name.node != first.node.name.node
+                || sorted(&other.node) != sorted(&first.node)
+        });
+        if let Some(other) = conflict {
+            let message = format!("\"{key}\" stands for two different fields; give them aliases.");
+            return Err(Fault::invalid(message, [position, other.pos]));
+        }
+        match name {
+            "__typename" => return Ok(picked),
+            "__schema" | "__type" => {
+                picked.pick = Pick::Introspection;
+                return Ok(picked);
+            }
+            _ => {}
+        }
+        let Some(field) = object.field(name) else {
+            let message = format!("\"{type_name}\" has no field \"{name}\".");
+            return Err(Fault::invalid(message, [position]));
+        };
+        let given = &first.node.arguments;
+        picked.arguments = values::arguments(self.model, &field.arguments, given, self.variables)
+            .map_err(|fault| match fault.locations.is_empty() {
+            true => Fault { locations: vec![position], ..fault },
+            false => fault,
+        })?;
+        picked.pick = Pick::Field(field);
+        picked.object = self.model.objects.get(named(&field.kind));
+        if picked.object.is_some() {
+            let sets: Vec<_> = group.iter().map(|one| &one.node.selection_set.node).collect();
+            picked.fields = self.object(named(&field.kind), &sets)?;
+        }
+        Ok(picked)
+    }
+}
+
+/// Arguments in an order of their own: two of the same are the same in any order.
+fn sorted(field: &Selected) -> Vec<(&Name, String)> {
+    let each = field.arguments.iter();
+    let mut all: Vec<_> = each.map(|(name, value)| (&name.node, value.node.to_string())).collect();
+    all.sort();
+    all
+}
+
+impl Picked<'_> {
+    /// The field of the model, where it is one.
+    pub(crate) fn field(&self) -> Option<&Field> {
+        match &self.pick {
+            Pick::Field(field) => Some(field),
+            _ => None,
+        }
+    }
+
+    /// Whether it asks for the schema itself.
+    pub(crate) fn is_introspection(&self) -> bool {
+        matches!(self.pick, Pick::Introspection)
+    }
+
+    /// Whether a part of a page is asked for.
+    pub(crate) fn wants(&self, part: PagePart) -> bool {
+        let own = |one: &Self| one.field().is_some_and(|f| f.source == Source::Page(part));
+        self.fields.iter().any(own)
+    }
+}
+
+/// The links that a selection of an object asks for, and those in what they bring.
+pub(crate) fn links(fields: &[Picked<'_>]) -> Vec<Expand> {
+    let mut all = Vec::new();
+    for picked in fields {
+        if let Some(field) = picked.field().filter(|field| field.source == Source::Link) {
+            merge(&mut all, Expand { link: field.name.clone(), inner: links(&picked.fields) });
+        }
+    }
+    all
+}
+
+/// The links that a selection of a connection asks for of its objects.
+pub(crate) fn page_links(fields: &[Picked<'_>]) -> Vec<Expand> {
+    let mut all = Vec::new();
+    for picked in fields {
+        let Some(field) = picked.field() else { continue };
+        let rows = match field.source {
+            Source::Page(PagePart::Nodes) => links(&picked.fields),
+            Source::Page(PagePart::Edges) => {
+                let nodes = picked.fields.iter();
+                let nodes = nodes.filter(|one| one.field().is_some_and(|f| f.name == "node"));
+                nodes.flat_map(|node| links(&node.fields)).collect()
+            }
+            _ => Vec::new(),
+        };
+        rows.into_iter().for_each(|link| merge(&mut all, link));
+    }
+    all
+}
+
+/// The members that are objects of a resource, with the links that are asked for of them.
+pub(crate) fn views<'p>(
+    fields: &'p [Picked<'_>],
+) -> impl Iterator<Item = (&'p str, (&'static str, Vec<Expand>))> {
+    fields.iter().filter_map(|picked| {
+        let field = picked.field().filter(|field| field.source == Source::Own)?;
+        let links = links(&picked.fields);
+        let resource = picked.object?.resource.filter(|_| !links.is_empty())?;
+        Some((field.name.as_str(), (resource, links)))
+    })
+}
+
+fn merge(all: &mut Vec<Expand>, one: Expand) {
+    match all.iter_mut().find(|known| known.link == one.link) {
+        Some(known) => one.inner.into_iter().for_each(|inner| merge(&mut known.inner, inner)),
+        None => all.push(one),
+    }
+}
+
+/// Whether a type is a list.
+pub(crate) fn is_list(kind: &TypeRef) -> bool {
+    match kind {
+        TypeRef::NonNull(inner) => is_list(inner),
+        TypeRef::List(_) => true,
+        TypeRef::Named(_) => false,
+    }
+}

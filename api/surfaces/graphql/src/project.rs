@@ -1,0 +1,125 @@
+//! Picks what was asked for out of what the corridor answered, straight into the bytes to send.
+
+use std::io::Write as _;
+
+use async_graphql::dynamic::TypeRef;
+use bodega_kernel::Problem;
+use serde_json::Value;
+
+use crate::error::Fault;
+use crate::model::Field;
+use crate::plan::{Pick, Picked};
+
+/// Writes answers, and gathers what is wrong with them.
+#[derive(Default)]
+pub(crate) struct Writer<'a> {
+    pub(crate) out: Vec<u8>,
+    pub(crate) faults: Vec<Fault>,
+    path: Vec<Segment<'a>>,
+}
+
+/// A step from the root of the answer to a value.
+enum Segment<'a> {
+    Key(&'a str),
+    Index(usize),
+}
+
+/// A value that may not be null is: what holds it is null instead.
+struct Missing;
+
+impl<'a> Writer<'a> {
+    /// Writes the value of a field of the root.
+    pub(crate) fn root(&mut self, picked: &'a Picked<'_>, field: &Field, value: &Value) {
+        self.path = vec![Segment::Key(&picked.key)];
+        if self.value(&field.kind, picked, value).is_err() {
+            self.out.extend_from_slice(b"null");
+        }
+        self.path.clear();
+    }
+
+    /// Writes any JSON.
+    pub(crate) fn json(&mut self, value: &Value) {
+        // Writing to memory fails only where the value is no JSON, and it is.
+        let _ = serde_json::to_writer(&mut self.out, value);
+    }
+
+    /// Writes the name of a member, after a comma where it is not the first.
+    pub(crate) fn key(&mut self, first: bool, key: &str) {
+        // Response keys are names: nothing in them needs an escape.
+        let _ = write!(self.out, "{}\"{key}\":", if first { "" } else { "," });
+    }
+
+    fn value(
+        &mut self,
+        kind: &TypeRef,
+        picked: &'a Picked<'_>,
+        value: &Value,
+    ) -> Result<(), Missing> {
+        if let TypeRef::NonNull(inner) = kind {
+            if value.is_null() {
+                let cause = "a field that may not be null is";
+                let path = self.path.iter().map(|segment| match segment {
+                    Segment::Key(key) => Value::from(*key),
+                    Segment::Index(index) => Value::from(*index),
+                });
+                let fault = Fault::from(Problem::internal(cause));
+                self.faults.push(fault.at(path.collect(), picked.position));
+                return Err(Missing);
+            }
+            return self.filled(inner, picked, value);
+        }
+        let (start, depth) = (self.out.len(), self.path.len());
+        if value.is_null() || self.filled(kind, picked, value).is_err() {
+            self.out.truncate(start);
+            self.path.truncate(depth);
+            self.out.extend_from_slice(b"null");
+        }
+        Ok(())
+    }
+
+    fn filled(
+        &mut self,
+        kind: &TypeRef,
+        picked: &'a Picked<'_>,
+        value: &Value,
+    ) -> Result<(), Missing> {
+        match (kind, value) {
+            (TypeRef::List(inner), Value::Array(items)) => {
+                self.out.push(b'[');
+                for (index, item) in items.iter().enumerate() {
+                    if index > 0 {
+                        self.out.push(b',');
+                    }
+                    self.path.push(Segment::Index(index));
+                    self.value(inner, picked, item)?;
+                    self.path.pop();
+                }
+                self.out.push(b']');
+                Ok(())
+            }
+            (_, Value::Object(_)) if picked.object.is_some() => self.object(&picked.fields, value),
+            _ => {
+                self.json(value);
+                Ok(())
+            }
+        }
+    }
+
+    fn object(&mut self, fields: &'a [Picked<'_>], object: &Value) -> Result<(), Missing> {
+        self.out.push(b'{');
+        for (index, picked) in fields.iter().enumerate() {
+            self.key(index == 0, &picked.key);
+            self.path.push(Segment::Key(&picked.key));
+            match &picked.pick {
+                Pick::TypeName(name) => self.json(&Value::from(*name)),
+                Pick::Introspection => self.out.extend_from_slice(b"null"),
+                Pick::Field(field) => {
+                    self.value(&field.kind, picked, &object[&field.name])?;
+                }
+            }
+            self.path.pop();
+        }
+        self.out.push(b'}');
+        Ok(())
+    }
+}

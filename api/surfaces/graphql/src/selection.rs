@@ -1,0 +1,100 @@
+//! A selection of one object, kept and run later: what shapes a webhook's payload.
+//!
+//! It is written as in a query, `{ id title brand { name } }`, checked when it is saved
+//! ([`Engine::selection`]) and run on an object as the API shows it ([`Engine::run_selection`]), with
+//! the links embedded by the rights of whoever is in the context.
+
+use std::sync::Arc;
+
+use async_graphql::parser::types::Selection as Selected;
+use bodega_corridor::Corridor;
+use bodega_kernel::{Cx, FieldError, Problem, Result, text};
+use serde_json::Value;
+
+use crate::cost::Cost;
+use crate::document::Document;
+use crate::engine::Engine;
+use crate::error::Fault;
+use crate::model::{QUERY, Source};
+use crate::plan::{self, Plan};
+use crate::project::Writer;
+use crate::values::Variables;
+
+/// A selection that fits a resource's objects.
+#[derive(Clone)]
+pub struct Selection {
+    resource: &'static str,
+    document: Arc<Document>,
+}
+
+impl Engine {
+    /// Checks a selection of a resource's objects: it is in bounds, fits the schema and stands for
+    /// itself, without variables. What is wrong is told at `pointer` of the body it came in.
+    pub async fn selection(&self, resource: &str, text: &str, pointer: &str) -> Result<Selection> {
+        self.checked(resource, text).await.map_err(|fault| {
+            let told = fault.message.unwrap_or_else(|| fault.problem.code.code.to_owned());
+            let detail = text_of(&told);
+            Problem::invalid(FieldError::body(pointer, "invalid", detail))
+        })
+    }
+
+    async fn checked(&self, resource: &str, text: &str) -> std::result::Result<Selection, Fault> {
+        let none = || Fault::invalid(format!("\"{resource}\" has no objects to select from."), []);
+        let operations = self.registry.operations().iter().enumerate();
+        let mut reads = operations.filter(|(_, one)| one.resource == resource && one.shaped);
+        let found = reads.find(|(_, one)| one.has_id() && one.list.is_none());
+        let (index, operation) = found.ok_or_else(none)?;
+        let root = self.model.objects.get(QUERY).ok_or_else(none)?;
+        let is_root = |source: &Source| *source == Source::Operation(index);
+        let field = root.fields.iter().find(|field| is_root(&field.source)).ok_or_else(none)?;
+        // As the selection of the field that reads one object: that it is no more is seen below.
+        let wrapped = format!("{{ {}(id: \"\") {text} }}", field.name);
+        let refused = |faults: Vec<Fault>| faults.into_iter().next().unwrap_or_else(none);
+        let document = self.document(&wrapped).await.map_err(refused)?;
+        let parsed = document.operation(None)?;
+        let items = &parsed.node.selection_set.node.items;
+        let alone = items.len() == 1
+            && document.ast.fragments.is_empty()
+            && matches!(items.first().map(|one| &one.node), Some(Selected::Field(_)));
+        if !alone {
+            return Err(Fault::invalid("A selection is one pair of braces.", []));
+        }
+        let variables = Variables::new();
+        let plan = Plan::new(&self.model, &document, &parsed.node, &variables)?;
+        Cost::of(self.registry, &plan)?;
+        drop(plan);
+        Ok(Selection { resource: operation.resource, document })
+    }
+
+    /// What a selection shows of an object. A link that the context has no scope to read refuses
+    /// the whole.
+    pub async fn run_selection(
+        &self,
+        corridor: &Corridor,
+        cx: &Cx,
+        selection: &Selection,
+        mut object: Value,
+    ) -> Result<Value> {
+        let failed = |fault: Fault| fault.problem;
+        let operation = selection.document.operation(None).map_err(failed)?;
+        let variables = Variables::new();
+        let plan = Plan::new(&self.model, &selection.document, &operation.node, &variables)
+            .map_err(failed)?;
+        let root = plan.roots.first();
+        let Some((root, field)) = root.and_then(|root| Some((root, root.field()?))) else {
+            return Err(Problem::internal("a selection of nothing"));
+        };
+        let links = plan::links(&root.fields);
+        corridor.embed_as(cx, selection.resource, vec![&mut object], &links).await?;
+        let mut writer = Writer::default();
+        writer.root(root, field, &object);
+        match writer.faults.into_iter().next() {
+            Some(fault) => Err(fault.problem),
+            None => serde_json::from_slice(&writer.out).map_err(Problem::internal),
+        }
+    }
+}
+
+fn text_of(told: &str) -> bodega_kernel::Text {
+    text(told.to_owned(), format!("no es una selección válida: {told}"))
+}

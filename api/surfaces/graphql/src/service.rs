@@ -1,0 +1,217 @@
+//! A request, from its parameters to its result, whatever carries it.
+
+use std::sync::Arc;
+
+use async_graphql::parser::types::OperationType;
+use bodega_contract::{Caller, Deprecation, Operation};
+use bodega_corridor::{Corridor, Visit};
+use bodega_kernel::{Problem, problem};
+use serde_json::{Map, Value, json};
+
+use crate::cost::Cost;
+use crate::document::Document;
+use crate::engine::Engine;
+use crate::error::Fault;
+use crate::follow::Followers;
+use crate::http::Params;
+use crate::model::operation;
+use crate::persisted::Persisted;
+use crate::plan::Plan;
+use crate::run::Run;
+use crate::values;
+
+/// What requests need to know.
+pub(crate) struct Service {
+    pub(crate) engine: Engine,
+    pub(crate) corridor: Arc<Corridor>,
+    pub(crate) persisted: Persisted,
+    pub(crate) followers: Followers,
+    /// Whether the schema may be asked for.
+    pub(crate) introspection: bool,
+}
+
+/// What the carrier of a request says of it.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Terms<'a> {
+    /// Only reads: it came by GET.
+    pub(crate) reads_only: bool,
+    /// The name of the whole request, where it has one.
+    pub(crate) idempotency_key: Option<&'a str>,
+}
+
+/// What a request is answered with.
+pub(crate) struct Reply {
+    /// The answer, as JSON.
+    pub(crate) body: Vec<u8>,
+    /// The problem of a request that was not run.
+    pub(crate) refused: Option<Problem>,
+    /// The code of the first error.
+    pub(crate) code: Option<String>,
+    /// The one operation that was run, where it was one.
+    pub(crate) operation: Option<&'static Operation>,
+    /// Whether all of it was answered before.
+    pub(crate) replayed: bool,
+    /// What was used that goes away.
+    pub(crate) deprecated: Vec<(&'static Operation, Deprecation)>,
+}
+
+/// Why a request is not run.
+pub(crate) enum Stop {
+    /// Before it was known to be GraphQL: a problem document.
+    Problem(Problem),
+    /// The document, its variables or what it asks for: a GraphQL answer without data.
+    Faults(Vec<Fault>),
+}
+
+impl From<Problem> for Stop {
+    fn from(problem: Problem) -> Self {
+        Self::Problem(problem)
+    }
+}
+
+impl From<Fault> for Stop {
+    fn from(fault: Fault) -> Self {
+        Self::Faults(vec![fault])
+    }
+}
+
+impl Stop {
+    /// As the errors of a GraphQL answer.
+    pub(crate) fn errors(self, caller: &Caller) -> Vec<Value> {
+        match self {
+            Self::Problem(problem) => vec![Fault::from(problem).to_json(caller)],
+            Self::Faults(faults) => faults.iter().map(|fault| fault.to_json(caller)).collect(),
+        }
+    }
+}
+
+impl Service {
+    /// Whether a request is in order and a subscription.
+    pub(crate) async fn is_subscription(&self, params: &Params) -> bool {
+        let Ok(document) = self.document(params).await else { return false };
+        let operation = document.operation(params.operation_name.as_deref());
+        operation.is_ok_and(|operation| operation.node.ty == OperationType::Subscription)
+    }
+
+    /// Runs a query or a mutation of a caller who was let in.
+    pub(crate) async fn run(
+        &self,
+        visit: &mut Visit<'_>,
+        caller: &Caller,
+        params: &Params,
+        terms: Terms<'_>,
+    ) -> Result<Reply, Problem> {
+        match self.try_run(visit, caller, params, terms).await {
+            Ok(reply) => Ok(reply),
+            Err(Stop::Problem(problem)) => Err(problem),
+            Err(Stop::Faults(mut faults)) => {
+                // What is refused is not for nothing, or nothing would bound it.
+                if visit.limits().is_none() {
+                    visit.charge(1).await?;
+                }
+                let errors = faults.iter().map(|fault| fault.to_json(caller)).collect();
+                let refused = (!faults.is_empty()).then(|| faults.swap_remove(0).problem);
+                let code = refused.as_ref().map(|problem| problem.code.code.to_owned());
+                let body = answer(errors, None, Map::new());
+                let deprecated = Vec::new();
+                Ok(Reply { body, refused, code, operation: None, replayed: false, deprecated })
+            }
+        }
+    }
+
+    async fn try_run(
+        &self,
+        visit: &mut Visit<'_>,
+        caller: &Caller,
+        params: &Params,
+        terms: Terms<'_>,
+    ) -> Result<Reply, Stop> {
+        let document = self.document(params).await?;
+        let operation = document.operation(params.operation_name.as_deref())?;
+        match operation.node.ty {
+            OperationType::Mutation if terms.reads_only => {
+                return Err(Problem::new(&problem::METHOD_NOT_ALLOWED).into());
+            }
+            OperationType::Subscription => {
+                let message = "Subscriptions come as `text/event-stream` or over a web socket.";
+                return Err(Fault::invalid(message, [operation.pos]).into());
+            }
+            _ => {}
+        }
+        let model = &self.engine.model;
+        let variables = values::variables(model, &operation.node, &params.variables)?;
+        let plan = Plan::new(model, &document, &operation.node, &variables)?;
+        if plan.introspects() && !self.introspection {
+            return Err(Fault::from(Problem::new(&problem::INTROSPECTION_OFF)).into());
+        }
+        let cost = Cost::of(self.engine.registry, &plan)?;
+        visit.charge(cost.units).await?;
+        let name = params.operation_name.as_deref();
+        let introspected = match plan.introspects() {
+            true => self.engine.introspect(&document, name, &params.variables).await?,
+            false => Value::Null,
+        };
+        let run = Run {
+            engine: &self.engine,
+            visit,
+            caller,
+            idempotency_key: terms.idempotency_key,
+            introspected,
+        };
+        let done = run.plan(&plan).await;
+        let mut extensions = Map::new();
+        extensions.insert("cost".to_owned(), cost.to_json());
+        if !done.replayed.is_empty() {
+            extensions.insert("replayed".to_owned(), json!(done.replayed));
+        }
+        let code = done.errors.first().and_then(|error| error["extensions"]["code"].as_str());
+        Ok(Reply {
+            code: code.map(str::to_owned),
+            refused: None,
+            operation: self.only(&plan),
+            replayed: !plan.roots.is_empty() && done.replayed.len() == plan.roots.len(),
+            deprecated: done.deprecated,
+            body: answer(done.errors, Some(done.data), extensions),
+        })
+    }
+
+    /// The document of a request: its own text, or the one with its hash.
+    pub(crate) async fn document(&self, params: &Params) -> Result<Arc<Document>, Stop> {
+        let text = self.persisted.text(params)?;
+        let document = self.engine.document(&text).await.map_err(Stop::Faults)?;
+        if params.hash().is_some() {
+            self.persisted.keep(text);
+        }
+        Ok(document)
+    }
+
+    fn only(&self, plan: &Plan<'_>) -> Option<&'static Operation> {
+        let mut roots = plan.roots.iter().filter_map(|root| root.field());
+        let first = roots.next()?;
+        operation(self.engine.registry, &first.source).filter(|_| roots.next().is_none())
+    }
+}
+
+/// A GraphQL answer; errors first, as the specification advises.
+pub(crate) fn answer(
+    errors: Vec<Value>,
+    data: Option<Vec<u8>>,
+    extensions: Map<String, Value>,
+) -> Vec<u8> {
+    let mut parts = Vec::new();
+    if !errors.is_empty() {
+        parts.push(("errors", Value::Array(errors).to_string().into_bytes()));
+    }
+    parts.extend(data.map(|data| ("data", data)));
+    if !extensions.is_empty() {
+        parts.push(("extensions", Value::Object(extensions).to_string().into_bytes()));
+    }
+    let mut out = vec![b'{'];
+    for (index, (name, value)) in parts.into_iter().enumerate() {
+        let comma = if index == 0 { "" } else { "," };
+        out.extend_from_slice(format!("{comma}\"{name}\":").as_bytes());
+        out.extend(value);
+    }
+    out.push(b'}');
+    out
+}

@@ -1,0 +1,160 @@
+//! The GraphQL schema of a started server, and documents made for any operation.
+
+use std::collections::BTreeMap;
+
+use bodega_tests::{Answer, Server};
+use serde_json::{Value, json};
+
+use crate::walk::operations::Operation;
+
+const INTROSPECTION: &str = "{ __schema { types { kind name inputFields { name } enumValues { name } \
+    fields(includeDeprecated: true) { name args { name type { ...T } } type { ...T } } } } } \
+    fragment T on __Type { kind name ofType { kind name ofType { kind name ofType { kind name } } } }";
+
+/// What the server says that it can be asked.
+pub struct Graph {
+    types: BTreeMap<String, Value>,
+}
+
+/// An operation as a field of a root.
+pub struct Root<'a> {
+    /// `mutation`.
+    pub kind: &'static str,
+    /// `productArchive`.
+    pub name: String,
+    field: &'a Value,
+}
+
+/// Sends a document with a key.
+pub async fn send(server: &Server, key: &str, query: &str, variables: &Value) -> Answer {
+    let body = json!({"query": query, "variables": variables});
+    let call = server.call_as(key, "POST", "/graphql").json(&body);
+    call.header("Accept", "application/graphql-response+json").send().await
+}
+
+impl Graph {
+    /// Asks the server.
+    pub async fn of(server: &Server) -> Self {
+        let answer = send(server, &server.live_key, INTROSPECTION, &json!({})).await.expect(200);
+        let types = answer["data"]["__schema"]["types"].as_array().expect("types").iter();
+        let named =
+            types.map(|one| (one["name"].as_str().expect("a name").to_owned(), one.clone()));
+        Self { types: named.collect() }
+    }
+
+    /// The field that an operation is.
+    pub fn root(&self, operation: &Operation) -> Root<'_> {
+        let resource = camel(&operation.resource);
+        let name = match operation.verb.as_str() {
+            "get" => resource,
+            "list" => camel(operation.path.trim_start_matches("/v1/")),
+            verb => resource + &pascal(verb),
+        };
+        let (kind, root) = match operation.is_command() {
+            true => ("mutation", "Mutation"),
+            false => ("query", "Query"),
+        };
+        let found = self.fields(root).iter().find(|field| field["name"] == *name);
+        let field = found.unwrap_or_else(|| panic!("{}: no field {root}.{name}", operation.id));
+        Root { kind, name, field }
+    }
+
+    /// The type of the objects of a list.
+    pub fn node(&self, list: &Operation) -> &str {
+        named(&self.root(list).field["type"]).trim_end_matches("Connection")
+    }
+
+    /// The fields of the root of this name.
+    pub fn fields(&self, kind: &str) -> &[Value] {
+        let found = self.types.get(kind).unwrap_or_else(|| panic!("no type {kind}"));
+        found["fields"].as_array().map(Vec::as_slice).unwrap_or_default()
+    }
+
+    /// A selection of all that this object has.
+    pub fn selection(&self, kind: &str, sample: &Value) -> String {
+        let members = sample.as_object().unwrap_or_else(|| panic!("an object: {sample}"));
+        let mut parts = Vec::new();
+        for (name, value) in members {
+            let found = self.fields(kind).iter().find(|field| field["name"] == **name);
+            let field = found.unwrap_or_else(|| panic!("{kind} has no field {name}"));
+            let inner = named(&field["type"]);
+            let sample = value.as_array().map_or(Some(value), |items| items.first());
+            match (self.is_object(inner), sample) {
+                (true, Some(sample)) if sample.is_object() => {
+                    parts.push(format!("{name} {}", self.selection(inner, sample)));
+                }
+                (true, _) => parts.push(format!("{name} {{ __typename }}")),
+                (false, _) => parts.push(name.clone()),
+            }
+        }
+        format!("{{ {} }}", parts.join(" "))
+    }
+
+    /// A document that calls an operation with all the arguments that `variables` have, and selects
+    /// all that `sample` has.
+    pub fn document(&self, operation: &Operation, variables: &Value, sample: &Value) -> String {
+        let root = self.root(operation);
+        let kind = named(&root.field["type"]);
+        let selection = match operation.is_list() {
+            true => {
+                let node = kind.trim_end_matches("Connection");
+                format!("{{ nodes {} pageInfo {{ hasNextPage }} }}", self.selection(node, sample))
+            }
+            false => self.selection(kind, sample),
+        };
+        root.document(variables, &selection)
+    }
+
+    fn is_object(&self, name: &str) -> bool {
+        self.types.get(name).is_some_and(|one| one["kind"] == "OBJECT")
+    }
+}
+
+impl<'a> Root<'a> {
+    /// A document with this selection.
+    pub fn document(&self, variables: &Value, selection: &str) -> String {
+        let given = variables.as_object().expect("variables");
+        let arguments = self.field["args"].as_array().expect("arguments").iter();
+        let arguments: Vec<_> = arguments
+            .filter_map(|one| Some((one["name"].as_str()?, &one["type"])))
+            .filter(|(name, _)| given.contains_key(*name))
+            .collect();
+        assert_eq!(arguments.len(), given.len(), "{}: {variables}", self.name);
+        let (kind, name) = (self.kind, &self.name);
+        if arguments.is_empty() {
+            return format!("{kind} {{ {name} {selection} }}");
+        }
+        let declared: Vec<_> =
+            arguments.iter().map(|(name, kind)| format!("${name}: {}", written(kind))).collect();
+        let passed: Vec<_> = arguments.iter().map(|(name, _)| format!("{name}: ${name}")).collect();
+        let (declared, passed) = (declared.join(", "), passed.join(", "));
+        format!("{kind}({declared}) {{ {name}({passed}) {selection} }}")
+    }
+}
+
+/// A type as a document writes it.
+fn written(kind: &Value) -> String {
+    match kind["kind"].as_str() {
+        Some("NON_NULL") => format!("{}!", written(&kind["ofType"])),
+        Some("LIST") => format!("[{}]", written(&kind["ofType"])),
+        _ => kind["name"].as_str().expect("a name").to_owned(),
+    }
+}
+
+/// The name of a type, without lists and "not null".
+fn named(kind: &Value) -> &str {
+    match kind["name"].as_str() {
+        Some(name) => name,
+        None => named(&kind["ofType"]),
+    }
+}
+
+fn pascal(name: &str) -> String {
+    let words = name.split('_').map(|word| word[..1].to_uppercase() + &word[1..]);
+    words.collect()
+}
+
+fn camel(name: &str) -> String {
+    let pascal = pascal(name);
+    pascal[..1].to_lowercase() + &pascal[1..]
+}

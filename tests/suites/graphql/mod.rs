@@ -1,0 +1,11 @@
+//! The GraphQL door: the same operations as REST, walked; and all that is its own.
+
+mod attacks;
+mod graph;
+mod http;
+mod idempotency;
+mod lists;
+mod parity;
+mod problems;
+mod statements;
+mod subscriptions;
