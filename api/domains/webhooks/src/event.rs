@@ -15,7 +15,9 @@ pub(crate) fn resource() -> Resource<EventEntry> {
     Resource::new("events:read", "events:read", "A change that happened")
         .list(list)
         .note(
-            "The log can be followed: with `after`, events come in the order of their `sequence`.",
+            "The log can be followed: with `after`, events come in the order of their `sequence`, \
+             and `GET /v1/events/stream` sends them as they happen (server-sent events, going on \
+             from `Last-Event-ID`).",
         )
         .filter(["type", "object_type", "object_id", "actor_id", "sequence", "created_at"])
         .fails(&problem::AHEAD_OF_LOG)

@@ -4,6 +4,7 @@
 mod answer;
 mod headers;
 mod request;
+mod stream;
 
 use std::sync::Arc;
 
@@ -65,6 +66,11 @@ async fn handle(
         return incoming.refuse(&Problem::new(&problem::MALFORMED_REQUEST));
     };
     let method = Method::named(request.method().as_str());
+    if let (Some(Method::Get), Some(feed)) = (method, stream::feed(door.corridor.registry(), &path))
+        && request.method() == HttpMethod::GET
+    {
+        return stream::follow(&request, &incoming, door.corridor.clone(), feed).await;
+    }
     match door.corridor.registry().route(method, &path) {
         Route::To(operation, id) => {
             let call = request::call(&request, payload, operation, id).await;

@@ -107,7 +107,8 @@ pub(crate) fn decoded(path: &str) -> Option<String> {
     }
 }
 
-fn query(raw: &str) -> Result<Vec<(String, String)>> {
+/// The parameters of a query string.
+pub(crate) fn query(raw: &str) -> Result<Vec<(String, String)>> {
     let pairs: Vec<(String, String)> =
         form_urlencoded::parse(raw.as_bytes()).into_owned().collect();
     // Bytes that are no UTF-8 come out of the parser as U+FFFD.
