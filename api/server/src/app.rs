@@ -104,11 +104,60 @@ async fn sealing_key(db: &Database) -> Result<String, String> {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
     use bodega_identity::ScopeName;
+    use bodega_kernel::{Actor, Cx, Origin, ScopeSet};
+    use serde_json::json;
+    use uuid::Uuid;
+
+    use crate::config::Config;
 
     #[test]
     fn the_contract_has_no_faults() {
         assert_eq!(super::registry().lint(), Vec::<String>::new());
+    }
+
+    #[tokio::test]
+    async fn a_selection_is_checked_when_it_is_kept_and_shapes_what_it_is_run_on() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let config = Config { data_dir: folder.path().to_owned(), ..Config::default() };
+        let platform = super::platform(&config, true).await.expect("a platform");
+        let app = super::build(&config, platform.clone()).await.expect("the parts");
+        let engine = bodega_graphql::Engine::new(app.corridor.registry()).expect("a schema");
+        for bad in [
+            "{ nope }",
+            "{ id",
+            "id",
+            "{ brand }",
+            "{ id } b: brand(id: \"\") { id }",
+            "{ id } } query x { brands { totalCount }",
+            "{ ...f } } fragment f on Product { id",
+            "{ id @include(if: $yes) }",
+            "{ variants { prices { variant { prices { variant { prices { id } } } } } } id } #",
+        ] {
+            let refused = engine.selection("product", bad, "/payload").await.err();
+            let refused = refused.unwrap_or_else(|| panic!("{bad} is taken"));
+            assert_eq!(refused.errors[0].pointer, "/payload", "{bad}");
+        }
+        assert!(engine.selection("nothing", "{ id }", "").await.is_err());
+
+        let text = "{ name: title brand { name } status: __typename }";
+        let selection = engine.selection("product", text, "").await.expect("a selection");
+        let object =
+            json!({"id": "prod_01k78agk00e008000000000001", "title": "Hammer", "brand_id": null});
+        let cx = |scopes: ScopeSet| {
+            let actor = Actor { kind: "system", id: None };
+            let origin = Origin::system("webhook.shape", super::FIRST_VERSION);
+            Cx::reading(platform.clone(), Uuid::now_v7(), actor, Arc::new(scopes), origin)
+        };
+        let run = async |scopes: ScopeSet| {
+            engine.run_selection(&app.corridor, &cx(scopes), &selection, object.clone()).await
+        };
+        let shown = run(ScopeSet::all()).await.expect("an object");
+        assert_eq!(shown, json!({"name": "Hammer", "brand": null, "status": "Product"}));
+        let refused = run(ScopeSet::default()).await.expect_err("no scope to read brands");
+        assert_eq!(refused.code.code, "insufficient_scope");
     }
 
     #[test]

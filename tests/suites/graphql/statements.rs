@@ -11,7 +11,8 @@ both!(a_link_costs_one_statement, rows_cost_no_statements_of_their_own);
 /// Links whose ids are kept in a list on the object, which is read first. This may only shrink.
 const TWO: &[(&str, &str)] = &[("collection", "products")];
 
-/// How many statements a document costs that was asked before.
+/// How many statements a document costs that was asked before: the fewest of three, because the
+/// program runs some of its own now and then.
 async fn statements(walk: &Walk, document: &str) -> f64 {
     let send = async || {
         let told = graph::send(&walk.server, &walk.server.live_key, document, &json!({})).await;
@@ -19,9 +20,14 @@ async fn statements(walk: &Walk, document: &str) -> f64 {
         assert!(told.get("errors").is_none(), "{document}: {told}");
     };
     send().await;
-    let before = walk.server.metric("bodega_sql_statements_total").await;
-    send().await;
-    walk.server.metric("bodega_sql_statements_total").await - before
+    let mut fewest = f64::MAX;
+    for _ in 0..3 {
+        let before = walk.server.metric("bodega_sql_statements_total").await;
+        send().await;
+        let after = walk.server.metric("bodega_sql_statements_total").await;
+        fewest = fewest.min(after - before);
+    }
+    fewest
 }
 
 async fn a_link_costs_one_statement(db: Db) {

@@ -33,6 +33,7 @@ struct File {
 const PAGE: File = plain("", HTML, include_bytes!("../assets/graphiql.html"));
 
 const FILES: &[File] = &[
+    plain("before.js", SCRIPT, include_bytes!("../assets/before.js")),
     plain("page.css", CSS, include_bytes!("../assets/page.css")),
     plain("page.js", SCRIPT, include_bytes!("../assets/page.js")),
     packed("graphiql.css", CSS, include_bytes!("../assets/vendor/graphiql.css.gz")),

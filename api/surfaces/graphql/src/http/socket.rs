@@ -263,7 +263,7 @@ struct One {
 
 impl One {
     async fn run(mut self, params: Params) -> Result<(), Closed> {
-        let refused = match self.service.subscribe_or_run(&self.caller, &params).await {
+        match self.service.subscribe_or_run(&self.caller, &params).await {
             Ok(Started::Subscription(mut subscription)) => loop {
                 match subscription.next().await {
                     Next::Answers(answers) => {
@@ -280,8 +280,7 @@ impl One {
                 self.complete().await
             }
             Err(errors) => self.error(errors).await,
-        };
-        refused
+        }
     }
 
     async fn next(&mut self, answer: &[u8]) -> Result<(), Closed> {
