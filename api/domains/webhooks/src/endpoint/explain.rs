@@ -40,9 +40,9 @@ pub(super) async fn explain(
         .await?;
     let checks = Rules::of(&endpoint).explain(&endpoint, &event);
     let passes = checks.iter().all(|check| check.passed);
-    let probe_at = health.and_then(|health| health.probe_at);
+    let (probe_at, held_until) = health.map(|h| (h.probe_at, h.held_until)).unwrap_or_default();
     let deliveries: Vec<WebhookDelivery> = deliveries.into_iter().map(Into::into).collect();
-    let next_attempt_at = next_attempt(&endpoint, probe_at, &deliveries);
+    let next_attempt_at = next_attempt(&endpoint, probe_at, held_until, &deliveries);
     let said = summary(&endpoint, &event, &checks, deliveries.first(), next_attempt_at);
     let language = cx.origin.language;
     Ok(WebhookExplanation {
@@ -65,13 +65,14 @@ pub(super) async fn explain(
 fn next_attempt(
     endpoint: &Row<WebhookEndpoint>,
     probe_at: Option<DateTime<Utc>>,
+    held_until: Option<DateTime<Utc>>,
     deliveries: &[WebhookDelivery],
 ) -> Option<DateTime<Utc>> {
     let waiting = deliveries.iter().find(|delivery| delivery.state == DeliveryState::Pending)?;
     let due = waiting.next_attempt_at?;
     match (endpoint.state.as_str(), endpoint.disabled_reason.as_deref()) {
-        ("enabled", _) => Some(due),
-        ("disabled", Some("failing")) => Some(probe_at.map_or(due, |probe| probe.max(due))),
+        ("enabled", _) => held_until.max(Some(due)),
+        ("disabled", Some("failing")) => probe_at.max(held_until).or(Some(due)),
         _ => None,
     }
 }
