@@ -3,5 +3,7 @@
 
 mod breaker;
 mod carrier;
+mod lifecycle;
+mod order;
 mod retry;
 mod shop;
