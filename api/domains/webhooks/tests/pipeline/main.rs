@@ -3,7 +3,9 @@
 
 mod breaker;
 mod carrier;
+mod explain;
 mod lifecycle;
 mod order;
+mod payload;
 mod retry;
 mod shop;
