@@ -4,8 +4,11 @@
 mod breaker;
 mod carrier;
 mod explain;
+mod kept;
 mod lifecycle;
 mod order;
 mod payload;
+mod random;
+mod relay;
 mod retry;
 mod shop;
