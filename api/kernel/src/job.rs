@@ -58,8 +58,11 @@ impl Job {
              WHERE unique_key IS NOT NULL AND state IN ('pending', 'running') \
              DO UPDATE SET run_at = CASE WHEN job.state = 'running' AND NOT job.again \
              THEN excluded.run_at ELSE {least}(job.run_at, excluded.run_at) END, \
-             again = job.state = 'running'"
+             priority = excluded.priority, again = job.state = 'running'"
         );
+        // In the same order everywhere, so that no two transactions wait for each other's rows.
+        let mut jobs: Vec<&Self> = jobs.iter().collect();
+        jobs.sort_by(|a, b| (a.queue, &a.key).cmp(&(b.queue, &b.key)));
         for job in jobs {
             let values: [Value; 9] = [
                 Uuid::now_v7().into(),

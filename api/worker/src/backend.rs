@@ -17,7 +17,7 @@ use futures::future::BoxFuture;
 use futures::stream::{self, BoxStream};
 use futures::{FutureExt, StreamExt};
 use sea_orm::DbErr;
-use tokio::sync::{Notify, Semaphore, watch};
+use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore, watch};
 use tower_layer::Identity;
 
 use crate::queue::{Queue, Taken};
@@ -34,13 +34,19 @@ const TAKE_MAX: usize = 32;
 /// Feeds one worker of apalis.
 pub(crate) struct Feed {
     queue: Queue,
-    tasks: BoxStream<'static, Task<Taken>>,
+    tasks: BoxStream<'static, Task<Held>>,
     closing: Option<BoxFuture<'static, Result<u64, DbErr>>>,
+}
+
+/// A job and its room: there is room for another only when its end is written.
+pub(crate) struct Held {
+    pub(crate) job: Taken,
+    _room: OwnedSemaphorePermit,
 }
 
 struct State {
     queue: Queue,
-    taken: VecDeque<Taken>,
+    taken: VecDeque<Held>,
     wake: Arc<Notify>,
     room: Arc<Semaphore>,
     stop: watch::Receiver<bool>,
@@ -55,29 +61,35 @@ impl Feed {
     ) -> Self {
         let state = State { queue: queue.clone(), taken: VecDeque::new(), wake, room, stop };
         let tasks = stream::unfold(state, |mut state| async move {
-            let job = state.next().await?;
-            let task = TaskBuilder::new(job.clone()).task_id(TaskId::from_string(job.id)).build();
+            let held = state.next().await?;
+            let id = TaskId::from_string(held.job.id);
+            let task = TaskBuilder::new(held).task_id(id).build();
             Some((task, state))
         });
-        Self { queue, tasks: tasks.boxed(), closing: None }
+        Self { queue, tasks: tasks.fuse().boxed(), closing: None }
     }
 }
 
 impl State {
     /// The next job; none when the worker is to stop.
-    async fn next(&mut self) -> Option<Taken> {
+    async fn next(&mut self) -> Option<Held> {
         loop {
             if *self.stop.borrow() {
                 return None;
             }
-            if let Some(job) = self.taken.pop_front() {
-                return Some(job);
+            if let Some(held) = self.taken.pop_front() {
+                return Some(held);
             }
-            let room = self.room.available_permits().min(TAKE_MAX);
-            let pause = match self.queue.take(room).await {
+            let room = tokio::select! {
+                room = room(&self.room) => room,
+                _ = self.stop.changed() => continue,
+            };
+            let pause = match take(&self.queue, room.len()).await {
                 Ok(jobs) if jobs.is_empty() => POLL,
                 Ok(jobs) => {
-                    self.taken.extend(jobs);
+                    let held =
+                        jobs.into_iter().zip(room).map(|(job, room)| Held { job, _room: room });
+                    self.taken.extend(held);
                     continue;
                 }
                 Err(error) => {
@@ -94,8 +106,25 @@ impl State {
     }
 }
 
+/// In a task of its own: this stream is not polled while a worker that stops waits for what is in
+/// hand, and a statement that stands still would keep the connection that the others end with.
+async fn take(queue: &Queue, limit: usize) -> Result<Vec<Taken>, DbErr> {
+    let queue = queue.clone();
+    let taking = tokio::spawn(async move { queue.take(limit).await });
+    taking.await.unwrap_or_else(|error| Err(DbErr::Custom(error.to_string())))
+}
+
+/// Room for some jobs, once there is any: none is taken that cannot be begun.
+async fn room(all: &Arc<Semaphore>) -> Vec<OwnedSemaphorePermit> {
+    // The semaphore is never closed.
+    let mut room: Vec<_> = all.clone().acquire_owned().await.into_iter().collect();
+    let more = std::iter::from_fn(|| all.clone().try_acquire_owned().ok());
+    room.extend(more.take(TAKE_MAX - 1));
+    room
+}
+
 impl Backend for Feed {
-    type Task = Task<Taken>;
+    type Task = Task<Held>;
     type Error = DbErr;
 
     fn poll_ready(&mut self, _: &mut Context<'_>, _: &WorkerContext) -> Poll<Result<(), DbErr>> {
@@ -110,19 +139,24 @@ impl Backend for Feed {
         self.tasks.poll_next_unpin(cx).map(|task| task.map(Ok))
     }
 
-    /// What was taken and not begun goes back, so that nobody waits for its lease to run out.
+    /// What was taken and not begun goes back, so that nobody waits for its lease to run out; also
+    /// what the database is giving us right now.
     fn poll_close(&mut self, cx: &mut Context<'_>, _: &WorkerContext) -> Poll<Result<(), DbErr>> {
-        let queue = &self.queue;
+        let (queue, tasks) = (&self.queue, &mut self.tasks);
         let closing = self.closing.get_or_insert_with(|| {
-            let queue = queue.clone();
-            async move { queue.give_back().await }.boxed()
+            let (queue, tasks) = (queue.clone(), std::mem::replace(tasks, stream::empty().boxed()));
+            async move {
+                tasks.for_each(async |_| {}).await;
+                queue.give_back().await
+            }
+            .boxed()
         });
         closing.poll_unpin(cx).map(|given| given.map(drop))
     }
 }
 
 impl BackendConfig for Feed {
-    type Args = Taken;
+    type Args = Held;
     type Id = String;
     type Kind = Ephemeral;
     type Config = ();

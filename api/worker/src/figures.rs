@@ -67,12 +67,15 @@ impl Listed {
         Ok(Self::find_by_statement(statement).all(db.reader()).await?)
     }
 
-    /// Lets a dead job run again; whether there was one.
+    /// Lets a dead job run again; whether there was one. Where the same was asked for again since,
+    /// that one runs instead.
     pub async fn revive(platform: &Platform, id: Uuid) -> Result<bool> {
         let db = &platform.db;
         let now = bodega_kernel::micros(platform.clock.now());
         let sql = "UPDATE job SET state = 'pending', attempts = 0, run_at = $1 \
-                   WHERE id = $2 AND state = 'dead'";
+                   WHERE id = $2 AND state = 'dead' AND NOT EXISTS (SELECT 1 FROM job AS other \
+                   WHERE other.queue = job.queue AND other.unique_key = job.unique_key \
+                   AND other.state IN ('pending', 'running'))";
         let values = [now.into(), id.into()];
         let statement = Statement::from_sql_and_values(db.backend(), sql, values);
         Ok(db.writer().execute_raw(statement).await?.rows_affected() == 1)

@@ -1,9 +1,17 @@
 //! The table of jobs as a queue: taking, keeping, giving back. Every step is one statement, so that
 //! nothing is half done when the process dies between two of them.
 
-use bodega_kernel::{Database, Platform, Problem};
+use std::collections::HashSet;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use bodega_kernel::{Database, Platform, Problem, in_powers_of_two};
 use chrono::{DateTime, TimeDelta, Utc};
-use sea_orm::{ConnectionTrait, DbBackend, DbErr, FromQueryResult, QueryResult, Statement, Value};
+use entity::platform::job;
+use sea_orm::sea_query::Expr;
+use sea_orm::{
+    ColumnTrait, ConnectionTrait, DbBackend, DbErr, EntityTrait, FromQueryResult, QueryFilter,
+    QueryResult, Statement, Value,
+};
 use uuid::Uuid;
 
 /// A worker that says nothing for so long has lost its jobs.
@@ -42,12 +50,25 @@ pub enum Done {
 /// One queue of the table, as one worker sees it.
 #[derive(Clone)]
 pub(crate) struct Queue {
-    pub(crate) platform: std::sync::Arc<Platform>,
+    pub(crate) platform: Arc<Platform>,
     pub(crate) name: &'static str,
     /// The process, under which jobs are leased.
     pub(crate) worker: String,
     /// How many jobs of one organization run at once, everywhere.
     pub(crate) share_max: i64,
+    /// What this process has taken.
+    pub(crate) hands: Hands,
+}
+
+/// The jobs that a process has in hand. Only these are kept by its heartbeat: one whose taking or
+/// whose end was lost on the way to the database comes back when its lease runs out.
+#[derive(Clone, Default)]
+pub(crate) struct Hands(Arc<Mutex<HashSet<Uuid>>>);
+
+impl Hands {
+    fn jobs(&self) -> MutexGuard<'_, HashSet<Uuid>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
 }
 
 impl Queue {
@@ -81,7 +102,7 @@ impl Queue {
     }
 
     /// Takes up to `limit` jobs that are due: an organization's second one only when every other
-    /// organization has had its first, and none beyond the organization's share.
+    /// organization has its first, and none beyond the organization's share.
     pub(crate) async fn take(&self, limit: usize) -> Result<Vec<Taken>, DbErr> {
         let now = self.now();
         if limit == 0 || !self.is_due(now).await? {
@@ -95,12 +116,12 @@ impl Queue {
             "UPDATE job SET state = 'running', worker = $1, lease_until = $2, \
              attempts = attempts + 1, again = false WHERE id IN (\
              SELECT id FROM job WHERE state = 'pending' AND id IN (\
-             SELECT id FROM (SELECT id, priority, run_at, row_number() OVER (\
-             PARTITION BY organization_id ORDER BY priority DESC, run_at) AS turn \
-             FROM job AS waiting WHERE queue = $3 AND state = 'pending' AND run_at <= $4 \
-             AND (organization_id IS NULL OR (SELECT count(*) FROM job AS busy \
-             WHERE busy.queue = $3 AND busy.state = 'running' \
-             AND busy.organization_id = waiting.organization_id) < $5)) AS ranked \
+             SELECT id FROM (SELECT id, organization_id, priority, run_at, row_number() OVER (\
+             PARTITION BY organization_id ORDER BY priority DESC, run_at) \
+             + (SELECT count(*) FROM job AS busy WHERE busy.queue = $3 \
+             AND busy.state = 'running' AND busy.organization_id = waiting.organization_id) \
+             AS turn FROM job AS waiting WHERE queue = $3 AND state = 'pending' \
+             AND run_at <= $4) AS ranked WHERE organization_id IS NULL OR turn <= $5 \
              ORDER BY turn, priority DESC, run_at LIMIT $6) {skip}) \
              RETURNING id, organization_id, args, attempts, attempts_max"
         );
@@ -113,7 +134,10 @@ impl Queue {
             i64::try_from(limit).unwrap_or(i64::MAX).into(),
         ];
         let rows = self.db().writer().query_all_raw(self.statement(sql, values)).await?;
-        rows.iter().map(|row: &QueryResult| Taken::from_query_result(row, "")).collect()
+        let taken = rows.iter().map(|row: &QueryResult| Taken::from_query_result(row, ""));
+        let taken = taken.collect::<Result<Vec<_>, DbErr>>()?;
+        self.hands.jobs().extend(taken.iter().map(|job| job.id));
+        Ok(taken)
     }
 
     /// Writes down what a job came to. One that was asked for again meanwhile runs once more.
@@ -127,6 +151,7 @@ impl Queue {
         if let Err(error) = wrote {
             tracing::warn!(%error, queue = self.name, job = %job.id, "a job's end was not written");
         }
+        self.hands.jobs().remove(&job.id);
     }
 
     async fn end(&self, job: &Taken, next: Option<DateTime<Utc>>) -> Result<(), DbErr> {
@@ -159,9 +184,11 @@ impl Queue {
         }
         let failed = usize::try_from(job.attempts.max(1) - 1).unwrap_or(0);
         let wait_s = BACKOFF_S.get(failed).or(BACKOFF_S.last()).copied().unwrap_or(60);
-        let sql = "UPDATE job SET state = $3, worker = NULL, lease_until = NULL, run_at = $4, \
-                   again = false, last_error = $5 \
-                   WHERE id = $1 AND worker = $2 AND state = 'running'";
+        // One that was asked for again is not dead: it has all its tries before it.
+        let sql = "UPDATE job SET state = CASE WHEN again THEN 'pending' ELSE $3 END, \
+                   attempts = CASE WHEN again AND $3 = 'dead' THEN 0 ELSE attempts END, \
+                   worker = NULL, lease_until = NULL, run_at = $4, again = false, \
+                   last_error = $5 WHERE id = $1 AND worker = $2 AND state = 'running'";
         let values: [Value; 5] = [
             job.id.into(),
             self.worker.clone().into(),
@@ -176,18 +203,32 @@ impl Queue {
     /// Gives back what this worker has taken and not begun.
     pub(crate) async fn give_back(&self) -> Result<u64, DbErr> {
         let sql = "UPDATE job SET state = 'pending', worker = NULL, lease_until = NULL, \
-                   attempts = attempts - 1 WHERE worker = $1 AND queue = $2 AND state = 'running'";
-        self.write(sql.to_owned(), [self.worker.clone().into(), self.name.into()]).await
+                   attempts = attempts - 1, run_at = $3, again = false \
+                   WHERE worker = $1 AND queue = $2 AND state = 'running'";
+        let values: [Value; 3] = [self.worker.clone().into(), self.name.into(), self.now().into()];
+        self.write(sql.to_owned(), values).await
     }
 }
 
-/// Says that a worker lives: its jobs stay its own.
-pub(crate) async fn heartbeat(platform: &Platform, worker: &str) -> Result<(), DbErr> {
+/// Says that a worker lives: what it has in hand stays its own.
+#[expect(clippy::disallowed_methods, reason = "the platform's own rows")]
+pub(crate) async fn heartbeat(
+    platform: &Platform,
+    worker: &str,
+    hands: &Hands,
+) -> Result<(), DbErr> {
     let now = bodega_kernel::micros(platform.clock.now());
-    let sql = "UPDATE job SET lease_until = $1 WHERE worker = $2 AND state = 'running'";
-    let values: [Value; 2] = [(now + TimeDelta::seconds(LEASE_S)).into(), worker.into()];
-    let statement = Statement::from_sql_and_values(platform.db.backend(), sql, values);
-    platform.db.writer().execute_raw(statement).await?;
+    let mut jobs: Vec<Uuid> = hands.jobs().iter().copied().collect();
+    jobs.sort_unstable();
+    for chunk in in_powers_of_two(&jobs) {
+        job::Entity::update_many()
+            .filter(job::Column::Id.is_in(chunk.iter().copied()))
+            .filter(job::Column::Worker.eq(worker))
+            .filter(job::Column::State.eq("running"))
+            .col_expr(job::Column::LeaseUntil, Expr::value(now + TimeDelta::seconds(LEASE_S)))
+            .exec(platform.db.writer())
+            .await?;
+    }
     Ok(())
 }
 
@@ -201,10 +242,14 @@ pub(crate) async fn reclaim(platform: &Platform) -> Result<u64, DbErr> {
     if platform.db.reader().query_one_raw(lost).await?.is_none() {
         return Ok(0);
     }
-    let sql = "UPDATE job SET worker = NULL, lease_until = NULL, again = false, \
+    // Due at once, even if it was asked for again meanwhile, and for later.
+    let sql = "UPDATE job SET worker = NULL, lease_until = NULL, again = false, run_at = $1, \
                last_error = 'its worker died', \
                state = CASE WHEN attempts >= attempts_max THEN 'dead' ELSE 'pending' END \
                WHERE state = 'running' AND lease_until < $1";
     let statement = Statement::from_sql_and_values(backend, sql, [now.into()]);
     Ok(platform.db.writer().execute_raw(statement).await?.rows_affected())
 }
+
+#[cfg(test)]
+mod tests;

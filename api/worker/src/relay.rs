@@ -23,8 +23,8 @@ use uuid::Uuid;
 /// Events numbered in one transaction.
 const BATCH: i64 = 500;
 
-/// Organizations served in one round, each once before any is twice.
-const ROUND: i64 = 100;
+/// Organizations looked for at once; in a round, each is served once before any is twice.
+const ROUND: usize = 100;
 
 /// What another process has committed is found by looking this often.
 const POLL: Duration = Duration::from_millis(25);
@@ -82,30 +82,50 @@ impl Relay {
         }
     }
 
-    /// One batch of every organization that has events without a number; how many there were.
+    /// One batch of every organization that has events without a number; how many there were. One
+    /// whose events cannot be numbered does not keep the others from it.
     pub async fn round(&self) -> Result<usize> {
-        let mut done = 0;
-        for organization in self.waiting().await? {
-            done += self.relay(organization).await?;
+        let (mut done, mut failed, mut after) = (0, None, Uuid::nil());
+        loop {
+            let waiting = self.waiting(after).await?;
+            let mut numbered = 0;
+            for &organization in &waiting {
+                match self.relay(organization).await {
+                    Ok(events) => numbered += events,
+                    Err(problem) => {
+                        tracing::warn!(%problem, %organization, "its events are not numbered");
+                        failed = Some(problem);
+                    }
+                }
+            }
+            if numbered > 0 {
+                self.tell().await?;
+            }
+            done += numbered;
+            match waiting.last() {
+                Some(last) if waiting.len() == ROUND => after = *last,
+                _ => break,
+            }
         }
-        if done > 0 {
-            self.tell().await?;
+        match failed {
+            Some(problem) if done == 0 => Err(problem),
+            _ => Ok(done),
         }
-        Ok(done)
     }
 
     /// The organizations whose events wait, found by skipping through the index from one to the
     /// next: it takes as many steps as there are organizations, however long the log is.
-    async fn waiting(&self) -> Result<Vec<Uuid>> {
+    async fn waiting(&self, after: Uuid) -> Result<Vec<Uuid>> {
         let sql = "WITH RECURSIVE waiting(id) AS (\
                    SELECT (SELECT organization_id FROM event WHERE sequence IS NULL \
-                   ORDER BY organization_id LIMIT 1) UNION ALL \
+                   AND organization_id > $2 ORDER BY organization_id LIMIT 1) UNION ALL \
                    SELECT (SELECT organization_id FROM event WHERE sequence IS NULL \
                    AND organization_id > waiting.id ORDER BY organization_id LIMIT 1) \
                    FROM waiting WHERE waiting.id IS NOT NULL) \
                    SELECT id FROM waiting WHERE id IS NOT NULL LIMIT $1";
         let db = &self.platform.db;
-        let statement = Statement::from_sql_and_values(db.backend(), sql, [ROUND.into()]);
+        let values: [Value; 2] = [i64::try_from(ROUND).unwrap_or(i64::MAX).into(), after.into()];
+        let statement = Statement::from_sql_and_values(db.backend(), sql, values);
         let rows = db.reader().query_all_raw(statement).await?;
         rows.iter().map(|row| Ok(row.try_get("", "id")?)).collect()
     }

@@ -15,8 +15,8 @@ use tokio::sync::{Notify, Semaphore, watch};
 use tokio::task::JoinHandle;
 use uuid::Uuid;
 
-use crate::backend::Feed;
-use crate::queue::{self, Queue};
+use crate::backend::{Feed, Held};
+use crate::queue::{self, Hands, Queue};
 use crate::schedule::{self, Chore};
 use crate::{Done, Relay, Taken};
 
@@ -88,7 +88,6 @@ pub struct Worker {
 struct Crew {
     queue: Queue,
     handler: Arc<dyn Handler>,
-    room: Arc<Semaphore>,
     stop: Stop,
 }
 
@@ -99,17 +98,19 @@ impl Worker {
         let name = format!("worker-{}", Uuid::now_v7().simple());
         let mut monitor = Monitor::new().shutdown_timeout(STOP).should_restart(|_, _| true);
         let mut wakes = Vec::new();
+        let hands = Hands::default();
         for Work { queue, handler, concurrency, share_max } in parts.work {
             let wake = Arc::new(Notify::new());
             wakes.push(wake.clone());
             let platform = platform.clone();
-            let queue = Queue { platform, name: queue, worker: name.clone(), share_max };
+            let (worker, hands) = (name.clone(), hands.clone());
+            let queue = Queue { platform, name: queue, worker, share_max, hands };
             let room = Arc::new(Semaphore::new(concurrency));
-            let crew = Crew { queue, handler, room, stop: Stop(stopping.clone()) };
+            let crew = Crew { queue, handler, stop: Stop(stopping.clone()) };
             monitor = monitor.register(move |_| {
-                let Crew { queue, room, stop, .. } = crew.clone();
+                let Crew { queue, stop, .. } = crew.clone();
                 WorkerBuilder::new(queue.name)
-                    .backend(Feed::new(queue, wake.clone(), room, stop.0))
+                    .backend(Feed::new(queue, wake.clone(), room.clone(), stop.0))
                     .data(crew.clone())
                     .parallelize(tokio::spawn)
                     .build(work)
@@ -131,7 +132,7 @@ impl Worker {
             }
         });
         let (beat, until) = (platform.clone(), stopping.clone());
-        let heartbeat = tokio::spawn(async move { keep(&beat, &name, until).await });
+        let heartbeat = tokio::spawn(async move { keep(&beat, &name, &hands, until).await });
         let (clock, until) = (platform, stopping.clone());
         let chores = tokio::spawn(async move { schedule::run(&clock, &parts.chores, until).await });
         let relay = tokio::spawn(async move { parts.relay.run(&relayed, stopping).await });
@@ -139,21 +140,27 @@ impl Worker {
     }
 
     /// Takes nothing new, ends what is in hand or gives it back.
-    pub async fn stop(self) {
-        let _ = self.stop.send(true);
-        let ended = futures::future::join_all(self.tasks);
+    pub async fn stop(mut self) {
+        self.stop.send_replace(true);
+        let ended = futures::future::join_all(std::mem::take(&mut self.tasks));
         if tokio::time::timeout(STOP, ended).await.is_err() {
             tracing::warn!("some jobs took too long to end; they will be taken up again");
         }
     }
 }
 
+impl Drop for Worker {
+    fn drop(&mut self) {
+        self.stop.send_replace(true);
+    }
+}
+
 /// Runs one job and writes down what it came to.
-async fn work(job: Taken, crew: Data<Crew>) -> Result<(), BoxDynError> {
-    // Held until the end is written: there is room for another only then.
-    let _room = crew.room.acquire().await?;
+async fn work(held: Held, crew: Data<Crew>) -> Result<(), BoxDynError> {
+    let job = &held.job;
     let began = std::time::Instant::now();
-    let running = AssertUnwindSafe(crew.handler.run(job.clone(), crew.stop.clone()));
+    let running = async { crew.handler.run(job.clone(), crew.stop.clone()).await };
+    let running = AssertUnwindSafe(running);
     let done = running.catch_unwind().await.unwrap_or_else(|panic| {
         let said = panic.downcast_ref::<String>().map(String::as_str);
         let said = said.or_else(|| panic.downcast_ref::<&str>().copied());
@@ -164,14 +171,18 @@ async fn work(job: Taken, crew: Data<Crew>) -> Result<(), BoxDynError> {
     metrics::counter!("bodega_jobs_total", &labels).increment(1);
     metrics::histogram!("bodega_job_seconds", "queue" => crew.queue.name)
         .record(began.elapsed().as_secs_f64());
-    crew.queue.finish(&job, &done).await;
+    crew.queue.finish(job, &done).await;
     Ok(())
 }
 
-async fn keep(platform: &Platform, worker: &str, mut stop: watch::Receiver<bool>) {
+async fn keep(platform: &Platform, worker: &str, hands: &Hands, mut stop: watch::Receiver<bool>) {
     loop {
-        if let Err(error) = queue::heartbeat(platform, worker).await {
+        if let Err(error) = queue::heartbeat(platform, worker, hands).await {
             tracing::warn!(%error, "the heartbeat was not written");
+        }
+        // Once more after it was told to stop: the lease outlasts the time to end what is in hand.
+        if *stop.borrow() {
+            return;
         }
         match queue::reclaim(platform).await {
             Ok(0) => {}
@@ -180,7 +191,7 @@ async fn keep(platform: &Platform, worker: &str, mut stop: watch::Receiver<bool>
         }
         tokio::select! {
             () = tokio::time::sleep(HEARTBEAT) => {}
-            _ = stop.changed() => return,
+            _ = stop.changed() => {}
         }
     }
 }

@@ -10,7 +10,10 @@ use entity::Owned;
 use entity::webhooks::{webhook_endpoint, webhook_health};
 use futures::future::BoxFuture;
 use moka::sync::Cache;
-use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, QuerySelect, sea_query::Expr};
+use sea_orm::{
+    ColumnTrait, ConnectionTrait, DbBackend, EntityTrait, QueryFilter, QueryOrder, QuerySelect,
+    sea_query::Expr,
+};
 use uuid::Uuid;
 
 use crate::deliver::{self, Reason};
@@ -57,7 +60,7 @@ impl FanOut {
             let mut seen = Seen::default();
             for (rules, endpoint) in &endpoints {
                 // The endpoint's own making is known to whoever made it.
-                if event.created_at < endpoint.created_at || !rules.let_through(event, &mut seen) {
+                if event.created_at <= endpoint.created_at || !rules.let_through(event, &mut seen) {
                     continue;
                 }
                 let previous = last.insert(endpoint.id, sequence);
@@ -71,8 +74,8 @@ impl FanOut {
         let jobs: Vec<Job> = endpoints
             .iter()
             .map(|(_, endpoint)| endpoint)
-            // The others have a job for when they are probed or resumed.
-            .filter(|endpoint| endpoint.state == "enabled" && sent.contains_key(&endpoint.id))
+            // Also one that is paused: it may have been resumed since it was read here.
+            .filter(|endpoint| sent.contains_key(&endpoint.id))
             .map(|endpoint| deliver::job(endpoint, batch.now))
             .collect();
         Job::push(batch.tx, &jobs, batch.now).await?;
@@ -98,17 +101,27 @@ async fn last_sequences(batch: &Batch<'_>) -> Result<HashMap<Uuid, i64>> {
     Ok(rows.into_iter().collect())
 }
 
-/// Endpoints that were sent up to the same event take one statement together.
+/// Endpoints that were sent up to the same event take one statement together. All are locked first,
+/// in the order of their ids, as the ledger does: so neither waits for the other for ever.
 #[expect(clippy::disallowed_methods, reason = "health follows from events and is none")]
 async fn note_last(batch: &Batch<'_>, sent: &HashMap<Uuid, i64>) -> Result<()> {
     use webhook_health::Column::{Id, LastSequence};
+    if batch.tx.get_database_backend() == DbBackend::Postgres {
+        webhook_health::Entity::of(batch.organization)
+            .filter(Id.is_in(sent.keys().copied()))
+            .select_only()
+            .column(Id)
+            .order_by_asc(Id)
+            .lock_exclusive()
+            .into_tuple::<Uuid>()
+            .all(batch.tx)
+            .await?;
+    }
     let mut by_sequence: BTreeMap<i64, Vec<Uuid>> = BTreeMap::new();
     for (endpoint, sequence) in sent {
         by_sequence.entry(*sequence).or_default().push(*endpoint);
     }
-    for (sequence, mut endpoints) in by_sequence {
-        // Always in the same order, so that two transactions never wait for each other.
-        endpoints.sort_unstable();
+    for (sequence, endpoints) in by_sequence {
         for chunk in in_powers_of_two(&endpoints) {
             webhook_health::Entity::update_many()
                 .filter(Id.is_in(chunk.iter().copied()))

@@ -75,9 +75,9 @@ impl Rules {
         self.changed.is_empty()
             || self.changed.iter().any(|path| {
                 let pointer = format!("/{}", path.replace('.', "/"));
-                previous
-                    .pointer(&pointer)
-                    .is_some_and(|was| event.data.pointer(&pointer) != Some(was))
+                // What is in an object that was null, or is, was or is not there.
+                let changed = path.split('.').next().is_some_and(|top| previous.get(top).is_some());
+                changed && previous.pointer(&pointer) != event.data.pointer(&pointer)
             })
     }
 
@@ -97,7 +97,7 @@ impl Rules {
         vec![
             Check {
                 name: CheckName::Existed,
-                passed: event.created_at >= endpoint.created_at,
+                passed: event.created_at > endpoint.created_at,
                 said: text(
                     format!("The endpoint was made at {}.", endpoint.created_at.to_rfc3339()),
                     format!("El destino se creó el {}.", endpoint.created_at.to_rfc3339()),
@@ -198,7 +198,7 @@ impl Seen {
 
 #[cfg(test)]
 mod tests {
-    use super::fits;
+    use super::*;
 
     #[test]
     fn patterns_fit_whole_names() {
@@ -208,5 +208,55 @@ mod tests {
         assert!(!fits("order.*", "orders.created"));
         assert!(!fits("order.*", "order_line.created"));
         assert!(!fits("order.created", "order.created_twice"));
+    }
+
+    fn changed(fields: &[&str], previous: Option<Value>, data: Value) -> bool {
+        let changed = fields.iter().map(|field| (*field).to_owned()).collect();
+        let rules = Rules { patterns: vec!["*".to_owned()], changed, filter: None };
+        rules.changed(&event::Model {
+            id: uuid::Uuid::nil(),
+            organization_id: uuid::Uuid::nil(),
+            sequence: Some(1),
+            r#type: "variant.updated".to_owned(),
+            object_type: "variant".to_owned(),
+            object_id: "var_1".to_owned(),
+            object_version: 2,
+            api_version: String::new(),
+            actor_type: "system".to_owned(),
+            actor_id: None,
+            request_id: uuid::Uuid::nil(),
+            traceparent: String::new(),
+            data,
+            previous,
+            created_at: chrono::DateTime::UNIX_EPOCH,
+        })
+    }
+
+    #[test]
+    fn one_of_the_fields_must_have_changed() {
+        let data = json!({"sku": "a", "size": {"length": 3, "width": 2}});
+        let previous = |json| Some(json);
+        let length = &["size.length"];
+        assert!(changed(&["price", "sku"], previous(json!({"sku": "b"})), data.clone()));
+        assert!(!changed(&["price"], previous(json!({"sku": "b"})), data.clone()));
+        assert!(changed(
+            length,
+            previous(json!({"size": {"length": 1, "width": 2}})),
+            data.clone()
+        ));
+        assert!(!changed(
+            length,
+            previous(json!({"size": {"length": 3, "width": 1}})),
+            data.clone()
+        ));
+        // An object that was null, or is.
+        assert!(changed(length, previous(json!({"size": null})), data.clone()));
+        let gone = json!({"sku": "a", "size": null});
+        assert!(changed(length, previous(json!({"size": {"length": 3}})), gone.clone()));
+        assert!(!changed(&["size.depth"], previous(json!({"size": {"length": 3}})), gone));
+        // Making and removing change everything; what was only marked has changed nothing.
+        assert!(changed(&["price"], None, data.clone()));
+        assert!(!changed(&["price"], previous(json!({})), data.clone()));
+        assert!(changed(&[], previous(json!({})), data));
     }
 }

@@ -5,7 +5,7 @@ use bodega_kernel::{Cx, Event, Id, ListQuery, Noun, Page, Problem, Result, State
 use chrono::{DateTime, Utc};
 use entity::Owned;
 use entity::webhooks::webhook_delivery::{Column, Entity, Model};
-use entity::webhooks::{event, webhook_attempt};
+use entity::webhooks::{event, webhook_attempt, webhook_endpoint};
 use sea_orm::{ColumnTrait, QueryFilter};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
@@ -212,6 +212,12 @@ async fn resend(tx: Tx, id: Id<WebhookDelivery>) -> Result<WebhookDelivery> {
 async fn cancel(tx: Tx, id: Id<WebhookDelivery>) -> Result<WebhookDelivery> {
     let row = tx.load(id).await?;
     let state = WebhookDelivery::from(row.clone()).state.go(DeliveryState::Cancelled)?;
+    // The next one of the same object may have waited for this one.
+    let endpoint = webhook_endpoint::Entity::of(tx.organization)
+        .filter(webhook_endpoint::Column::Id.eq(row.endpoint_id))
+        .one(tx.db())
+        .await?;
+    endpoint.iter().for_each(|endpoint| tx.enqueue(deliver::job(endpoint, tx.now)));
     let now = tx.now;
     tx.update(&CANCELLED, row, |next| {
         next.state = named(&state);

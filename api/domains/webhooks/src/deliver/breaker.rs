@@ -9,7 +9,7 @@ use entity::webhooks::{webhook_endpoint, webhook_health};
 use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, sea_query::Expr};
 
 use crate::endpoint::{DISABLED, DisabledReason, EndpointState, RECOVERED, WebhookEndpoint};
-use crate::named;
+use crate::{named, word};
 
 /// Failures one after the other that disable an endpoint. More than the tries of one delivery, so
 /// that one event that the receiver cannot take is not enough.
@@ -84,12 +84,12 @@ pub(super) async fn close(
     .await
 }
 
-/// Disables an endpoint that answered 410.
+/// Disables an endpoint that answered 410, to a delivery or to a probe.
 pub(super) async fn gone(
     platform: &Arc<Platform>,
     endpoint: &webhook_endpoint::Model,
 ) -> Result<()> {
-    let from = EndpointState::Enabled;
+    let from = word(&endpoint.state).unwrap_or(EndpointState::Enabled);
     let state = EndpointState::Disabled;
     let reason = Some(DisabledReason::Gone);
     change(platform, endpoint, &DISABLED, Change { from, state, reason, probe: None }).await

@@ -56,6 +56,8 @@ struct Run {
     /// Nothing more is to be sent: the endpoint is gone, or asked to be left alone.
     over: AtomicBool,
     gone: AtomicBool,
+    /// One delivery is tried to find out about the endpoint.
+    probing: bool,
     until: Instant,
     stop: Stop,
 }
@@ -69,6 +71,18 @@ impl Run {
 
     fn takes_more(&self) -> bool {
         !self.is_over() && Instant::now() < self.until
+    }
+
+    /// Waits until the endpoint may be sent another message; false where it is not to be, because
+    /// the place is needed for others first.
+    async fn turn(&self) -> bool {
+        let Some(pace) = &self.target.pace else { return true };
+        let mut stop = self.stop.clone();
+        tokio::select! {
+            () = pace.until_ready() => !self.is_over(),
+            () = tokio::time::sleep_until(self.until.into()) => false,
+            () = stop.set() => false,
+        }
     }
 }
 
@@ -104,7 +118,7 @@ impl Inner {
                 Some(until) => Ok(Done::Again(until)),
                 None => self.drain(row, &health, stop).await,
             },
-            ("disabled", Some("failing")) => match wait(health.probe_at) {
+            ("disabled", Some("failing")) => match wait(health.probe_at.max(health.held_until)) {
                 Some(at) => Ok(Done::Again(at)),
                 None => self.probe(row, &health, stop).await,
             },
@@ -150,6 +164,7 @@ impl Inner {
             failures: AtomicI64::new(health.consecutive_failures),
             over: AtomicBool::new(false),
             gone: AtomicBool::new(false),
+            probing: false,
             until: Instant::now() + SLICE,
             stop,
         })
@@ -239,6 +254,10 @@ impl Inner {
     /// The events of one object: while one is not delivered, those after it wait.
     async fn deliver_in_order(&self, run: &Run, chain: &[webhook_delivery::Model]) -> Result<()> {
         for delivery in chain {
+            // Tried already, and waiting; the one before it was sent again.
+            if delivery.due_at > self.now() {
+                break;
+            }
             match self.deliver(run, delivery).await? {
                 Some(Fate::Delivered | Fate::Dead) => {}
                 _ => break,
@@ -254,13 +273,17 @@ impl Inner {
         health: &webhook_health::Model,
         stop: Stop,
     ) -> Result<Done> {
-        let Some(delivery) = pages::head(&self.platform, row.id).await? else {
+        let ordering = word(&row.ordering).unwrap_or_default();
+        let Some(delivery) = pages::head(&self.platform, row.id, ordering).await? else {
             return Ok(Done::Again(self.now() + TimeDelta::minutes(1)));
         };
-        let run = self.run(row, health, stop)?;
-        run.failures.store(0, Atomic::Relaxed);
-        self.fetch_events(std::slice::from_ref(&delivery)).await?;
+        let run =
+            Run { probing: true, failures: AtomicI64::new(0), ..self.run(row, health, stop)? };
         match self.deliver(&run, &delivery).await? {
+            Some(_) if run.gone.load(Atomic::Relaxed) => {
+                breaker::gone(&self.platform, &run.target.row).await?;
+                Ok(Done::Finished)
+            }
             Some(Fate::Delivered) => {
                 breaker::close(&self.platform, &run.target.row).await?;
                 Ok(Done::Again(self.now()))
@@ -310,10 +333,7 @@ impl Inner {
 
     /// Tries one delivery and writes down what came of it; `None` where it was not tried.
     async fn deliver(&self, run: &Run, delivery: &webhook_delivery::Model) -> Result<Option<Fate>> {
-        if let Some(pace) = &run.target.pace {
-            pace.until_ready().await;
-        }
-        if run.is_over() {
+        if !run.takes_more() || !run.turn().await {
             return Ok(None);
         }
         let Some(body) = self.body(&run.target, delivery).await? else {
@@ -330,7 +350,7 @@ impl Inner {
 
         let attempt = ledger::attempt(delivery, receipt, now);
         let (fate, held_until) = self.fate(run, delivery, outcome);
-        self.ledger.record(Entry { attempt, fate, held_until }).await?;
+        self.ledger.record(Entry { attempt, fate, sent: true, held_until }).await?;
         Ok(Some(fate))
     }
 
@@ -361,6 +381,8 @@ impl Inner {
         };
         let held = asked.and_then(|asked| TimeDelta::from_std(asked).ok()).map(|wait| now + wait);
         let next = retry::next(delivery.id, delivery.attempts + 1, now, asked);
+        // No delivery is given up for what is done to find out about its endpoint.
+        let next = next.or_else(|| run.probing.then(|| now + retry::LONGEST));
         (next.map_or(Fate::Dead, Fate::Again), held)
     }
 }

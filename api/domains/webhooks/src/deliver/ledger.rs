@@ -1,7 +1,7 @@
 //! What came of each try, written many at a time: a process has one ledger, so that a thousand
 //! deliveries a second are a few transactions. A try that is not written is made again.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
 use bodega_courier::Receipt;
@@ -34,6 +34,8 @@ pub(super) enum Fate {
 pub(super) struct Entry {
     pub(super) attempt: webhook_attempt::Model,
     pub(super) fate: Fate,
+    /// Whether it says anything of the receiver.
+    pub(super) sent: bool,
     /// Until when the receiver asked to be left alone.
     pub(super) held_until: Option<DateTime<Utc>>,
 }
@@ -58,7 +60,7 @@ impl Entry {
             response_truncated: false,
             created_at: now,
         };
-        Self { attempt, fate: Fate::Dead, held_until: None }
+        Self { attempt, fate: Fate::Dead, sent: false, held_until: None }
     }
 }
 
@@ -150,8 +152,9 @@ async fn write(platform: &Platform, entries: &[Entry]) -> Result<()> {
     for entry in entries.iter().filter(|entry| entry.fate != Fate::Delivered) {
         failed(&tx, entry, now).await?;
     }
-    let mut endpoints: HashMap<Uuid, Vec<&Entry>> = HashMap::new();
-    for entry in entries {
+    // In the order in which the relay locks them too, so that neither waits for the other.
+    let mut endpoints: BTreeMap<Uuid, Vec<&Entry>> = BTreeMap::new();
+    for entry in entries.iter().filter(|entry| entry.sent) {
         endpoints.entry(entry.attempt.endpoint_id).or_default().push(entry);
     }
     for (endpoint, entries) in endpoints {

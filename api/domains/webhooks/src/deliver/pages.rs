@@ -72,10 +72,20 @@ pub(super) async fn next_due(
     Ok(found)
 }
 
-/// One delivery to try an endpoint with: the one that waits longest.
-pub(super) async fn head(platform: &Platform, endpoint: Uuid) -> Result<Option<Model>> {
+/// One delivery to try an endpoint with: the oldest of those that were tried least, because the
+/// receiver may be well and only one of them ill.
+pub(super) async fn head(
+    platform: &Platform,
+    endpoint: Uuid,
+    ordering: Ordering,
+) -> Result<Option<Model>> {
+    if ordering == Ordering::PerObject {
+        let heads = heads(platform, endpoint, None).await?;
+        return Ok(heads.into_iter().min_by_key(|head| (head.attempts, head.sequence, head.id)));
+    }
     Ok(webhook_delivery::Entity::of_every_organization()
         .filter(pending(endpoint))
+        .order_by_asc(Column::Attempts)
         .order_by_asc(Column::Sequence)
         .order_by_asc(Column::Id)
         .one(platform.db.reader())

@@ -9,6 +9,9 @@ use uuid::Uuid;
 /// Webhooks suggests. After the last of them the delivery is dead.
 const WAITS_S: [i64; 10] = [5, 30, 120, 900, 3_600, 10_800, 21_600, 43_200, 86_400, 86_400];
 
+/// What a probe that fails puts a delivery off by, when it has had all its waits.
+pub(crate) const LONGEST: TimeDelta = TimeDelta::days(1);
+
 /// Each wait is this much shorter or longer, in percent, so that what failed together does not come
 /// back together.
 const JITTER: u64 = 20;

@@ -1,14 +1,15 @@
 //! Why an event was sent to an endpoint or was not: the checks themselves, told.
 
-use bodega_kernel::{Cx, Id, Problem, Result, Row, problem, text};
+use bodega_kernel::{Cx, Id, Problem, Result, Row, Text, problem, text};
 use chrono::{DateTime, Utc};
 use entity::Owned;
 use entity::webhooks::{event, webhook_delivery, webhook_endpoint, webhook_health};
 use sea_orm::{ColumnTrait, QueryFilter, QueryOrder, QuerySelect};
 
-use super::{WebhookCheck, WebhookEndpoint, WebhookExplain, WebhookExplanation};
+use super::{Ordering, WebhookCheck, WebhookEndpoint, WebhookExplain, WebhookExplanation};
 use crate::rules::{Check, Rules};
-use crate::webhook_delivery::{DeliveryState, WebhookDelivery};
+use crate::webhook_delivery::{DeliveryState, WebhookDelivery, pending};
+use crate::word;
 
 const DELIVERIES_SHOWN: u64 = 20;
 
@@ -40,10 +41,17 @@ pub(super) async fn explain(
         .await?;
     let checks = Rules::of(&endpoint).explain(&endpoint, &event);
     let passes = checks.iter().all(|check| check.passed);
-    let probe_at = health.and_then(|health| health.probe_at);
+    let (probe_at, held_until) = health.map(|h| (h.probe_at, h.held_until)).unwrap_or_default();
+    let earlier = earlier(&cx, &endpoint, &deliveries).await?;
     let deliveries: Vec<WebhookDelivery> = deliveries.into_iter().map(Into::into).collect();
-    let next_attempt_at = next_attempt(&endpoint, probe_at, &deliveries);
-    let said = summary(&endpoint, &event, &checks, deliveries.first(), next_attempt_at);
+    let due = next_attempt(&endpoint, probe_at, held_until, &deliveries);
+    // Not before the one that it waits for.
+    let next_attempt_at =
+        due.map(|due| earlier.as_ref().map_or(due, |other| other.due_at.max(due)));
+    let said = match earlier.filter(|_| endpoint.state == "enabled") {
+        Some(earlier) => waits_for(&earlier),
+        None => summary(&endpoint, &event, &checks, deliveries.first(), next_attempt_at),
+    };
     let language = cx.origin.language;
     Ok(WebhookExplanation {
         passes,
@@ -61,17 +69,47 @@ pub(super) async fn explain(
     })
 }
 
+/// Where order is kept: the delivery of the same object that comes before the newest one.
+async fn earlier(
+    cx: &Cx,
+    endpoint: &Row<WebhookEndpoint>,
+    deliveries: &[webhook_delivery::Model],
+) -> Result<Option<webhook_delivery::Model>> {
+    use webhook_delivery::Column as C;
+    let ordered = word(&endpoint.ordering) == Some(Ordering::PerObject);
+    let newest = deliveries.first().filter(|newest| ordered && newest.state == "pending");
+    let Some(newest) = newest else { return Ok(None) };
+    let first = webhook_delivery::Entity::of(cx.organization)
+        .filter(pending(endpoint.id))
+        .filter(C::ObjectId.eq(&newest.object_id))
+        .order_by_asc(C::Sequence)
+        .order_by_asc(C::Id)
+        .one(cx.db())
+        .await?;
+    Ok(first.filter(|first| first.id != newest.id))
+}
+
+fn waits_for(earlier: &webhook_delivery::Model) -> Text {
+    let event = bodega_kernel::tagged("evt", earlier.event_id);
+    let at = earlier.due_at.to_rfc3339();
+    text(
+        format!("It waits for an earlier event of the same object, {event}, next tried at {at}."),
+        format!("Espera a un evento anterior del mismo objeto, {event}; próximo intento: {at}."),
+    )
+}
+
 /// When the newest delivery that waits is tried; not while the endpoint is paused.
 fn next_attempt(
     endpoint: &Row<WebhookEndpoint>,
     probe_at: Option<DateTime<Utc>>,
+    held_until: Option<DateTime<Utc>>,
     deliveries: &[WebhookDelivery],
 ) -> Option<DateTime<Utc>> {
     let waiting = deliveries.iter().find(|delivery| delivery.state == DeliveryState::Pending)?;
     let due = waiting.next_attempt_at?;
     match (endpoint.state.as_str(), endpoint.disabled_reason.as_deref()) {
-        ("enabled", _) => Some(due),
-        ("disabled", Some("failing")) => Some(probe_at.map_or(due, |probe| probe.max(due))),
+        ("enabled", _) => held_until.max(Some(due)),
+        ("disabled", Some("failing")) => probe_at.max(held_until).or(Some(due)),
         _ => None,
     }
 }
@@ -82,7 +120,7 @@ fn summary(
     checks: &[Check],
     delivery: Option<&WebhookDelivery>,
     next: Option<DateTime<Utc>>,
-) -> bodega_kernel::Text {
+) -> Text {
     let at = next.map(|at| at.to_rfc3339()).unwrap_or_default();
     match (delivery, checks.iter().find(|check| !check.passed)) {
         (Some(delivery), _) => match delivery.state {

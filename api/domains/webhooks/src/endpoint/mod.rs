@@ -180,6 +180,10 @@ async fn update(
     let headers = patch.custom_headers.map(|all| headers(&tx, id, &all)).transpose()?;
     let mut metadata = row.metadata.clone();
     patch.metadata.apply(&mut metadata)?;
+    if patch.ordering.is_some() {
+        // What waited for another of its object may have nothing to wait for any more.
+        tx.enqueue(deliver::job(&row, tx.now));
+    }
     tx.update(&UPDATED, row, |next| {
         url.into_iter().for_each(|url| next.url = url);
         patch.event_types.into_iter().for_each(|types| next.event_types = json!(types));
@@ -241,12 +245,9 @@ async fn resume(tx: Tx, id: Id<WebhookEndpoint>) -> Result<WebhookEndpoint> {
     let row = tx.load(id).await?;
     let state = WebhookEndpoint::from(row.clone()).state.go(EndpointState::Enabled)?;
     deliver::forgive(&tx, id.uuid()).await?;
-    tx.enqueue(deliver::job(&row, tx.now));
-    tx.update(&RESUMED, row, |next| {
-        next.state = named(&state);
-        next.disabled_reason = None;
-    })
-    .await
+    let next = Model { state: named(&state), disabled_reason: None, ..row.clone() };
+    tx.enqueue(deliver::job(&next, tx.now));
+    tx.update(&RESUMED, row, |row| *row = next).await
 }
 
 async fn send_test(tx: Tx, id: Id<WebhookEndpoint>, body: WebhookTest) -> Result<WebhookDelivery> {
