@@ -9,4 +9,5 @@ mod limits;
 mod outage;
 mod paging;
 mod races;
+mod ssrf;
 mod walk;
