@@ -6,6 +6,7 @@ mod faults;
 mod graphql;
 mod ledger;
 mod limits;
+mod listen;
 mod outage;
 mod paging;
 mod races;
