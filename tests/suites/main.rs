@@ -4,6 +4,7 @@ mod catalog;
 mod contract;
 mod faults;
 mod graphql;
+mod guide;
 mod ledger;
 mod limits;
 mod listen;
