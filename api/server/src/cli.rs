@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use clap::{Args, Parser, Subcommand};
+use clap::{ArgGroup, Args, Parser, Subcommand};
 
 use crate::config::{Config, LogFormat};
 use crate::{commands, serve};
@@ -38,6 +38,10 @@ enum Command {
         #[arg(long)]
         organization: String,
     },
+    /// Forwards the organization's events to a URL of yours, signed, while you build a receiver.
+    Listen(Listen),
+    /// Sends a sample of an event to a URL of yours, or to a webhook endpoint.
+    Trigger(Trigger),
     /// Makes and ends API keys.
     #[command(subcommand)]
     Keys(Keys),
@@ -66,6 +70,53 @@ pub(crate) struct Serve {
     /// Makes no demo organization.
     #[arg(long)]
     no_demo: bool,
+}
+
+/// Which API to call, and as whom.
+#[derive(Debug, Args)]
+pub(crate) struct Api {
+    /// Where the API is.
+    #[arg(long, env = "BODEGA_API_URL", default_value = "http://127.0.0.1:8080")]
+    pub(crate) url: String,
+    /// An API key.
+    #[arg(long, env = "BODEGA_API_KEY", hide_env_values = true)]
+    pub(crate) key: Option<String>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Listen {
+    /// Where to, for example http://localhost:3000/hook.
+    #[arg(long)]
+    pub(crate) forward: String,
+    /// Only these types, separated by commas: `product.created`, `product.*`.
+    #[arg(long, value_delimiter = ',', default_value = "*")]
+    pub(crate) events: Vec<String>,
+    /// Begins after this `sequence`, 0 for the whole log; with what comes, where it is left out.
+    #[arg(long)]
+    pub(crate) after: Option<u64>,
+    /// Signs with this secret (`whsec_…`, or `whsk_…` for Ed25519) instead of a new one.
+    #[arg(long, env = "BODEGA_WEBHOOK_SECRET", hide_env_values = true)]
+    pub(crate) secret: Option<String>,
+    #[command(flatten)]
+    pub(crate) api: Api,
+}
+
+#[derive(Debug, Args)]
+#[command(group(ArgGroup::new("to").required(true).args(["forward", "endpoint"])))]
+pub(crate) struct Trigger {
+    /// The type of event, for example `product.created`.
+    pub(crate) event_type: String,
+    /// A URL of yours; no API is needed for that.
+    #[arg(long)]
+    pub(crate) forward: Option<String>,
+    /// The id of a webhook endpoint: the API sends it the sample.
+    #[arg(long)]
+    pub(crate) endpoint: Option<String>,
+    /// With `--forward`: signs with this secret instead of a new one.
+    #[arg(long, env = "BODEGA_WEBHOOK_SECRET", hide_env_values = true)]
+    pub(crate) secret: Option<String>,
+    #[command(flatten)]
+    pub(crate) api: Api,
 }
 
 /// What to do with keys.
@@ -131,6 +182,8 @@ pub(crate) async fn run(cli: Cli) -> Result<(), String> {
         Command::Import { file, organization } => {
             commands::import(&config, &file, &organization).await
         }
+        Command::Listen(options) => commands::listen(options).await,
+        Command::Trigger(options) => commands::trigger(options).await,
         Command::Keys(keys) => commands::keys(&config, keys).await,
         Command::Organizations(what) => commands::organizations(&config, what).await,
         Command::Contract { write } => commands::contract(write.as_deref()),

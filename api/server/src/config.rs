@@ -9,6 +9,9 @@ use figment::providers::{Env, Format, Serialized, Toml};
 use ipnet::IpNet;
 use serde::{Deserialize, Serialize};
 
+/// What the command line takes from the environment by itself.
+const NOT_SETTINGS: [&str; 4] = ["config", "api_url", "api_key", "webhook_secret"];
+
 /// What the program can be told. Every setting is `BODEGA_<NAME>` in the environment too.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -94,8 +97,9 @@ impl Config {
             return Err(format!("there is no configuration file {}", file.display()));
         }
         let file = file.unwrap_or(Path::new("bodega.toml"));
-        let environment =
-            Env::prefixed("BODEGA_").filter(|name| name != "config" && !name.starts_with("test_"));
+        let environment = Env::prefixed("BODEGA_")
+            .filter(|name| !NOT_SETTINGS.iter().any(|other| name == other))
+            .filter(|name| !name.starts_with("test_"));
         let config: Self = Figment::from(Serialized::defaults(Self::default()))
             .merge(Toml::file(file))
             .merge(environment)

@@ -2,10 +2,12 @@
 
 mod admin;
 mod app;
+mod caller;
 mod cli;
 mod commands;
 mod config;
 mod demo;
+mod forwarder;
 mod in_hand;
 mod limits;
 mod migrate;

@@ -26,6 +26,8 @@ pub use erase::erase;
 pub use event::EventEntry;
 pub use event_type::{EventCatalog, KnownEvent};
 pub use fan_out::FanOut;
+pub use rules::fits;
+pub use test::fresh_sample;
 
 /// What this domain offers, beside what the others have declared.
 pub fn resources(others: &[Declared]) -> Vec<Declared> {

@@ -163,7 +163,7 @@ fn filter_said(verdict: Option<Verdict>) -> Text {
 }
 
 /// Whether `order.*`, `*` or `order.confirmed` fits a type.
-pub(crate) fn fits(pattern: &str, kind: &str) -> bool {
+pub fn fits(pattern: &str, kind: &str) -> bool {
     pattern == "*"
         || pattern == kind
         || pattern.strip_suffix(".*").is_some_and(|resource| {

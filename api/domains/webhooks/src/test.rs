@@ -1,7 +1,7 @@
 //! Samples: what an event of a type looks like, before one has happened.
 
 use bodega_kernel::{FieldError, Problem, Result, Tx, problem, text};
-use chrono::SecondsFormat;
+use chrono::{DateTime, SecondsFormat, Utc};
 use entity::webhooks::{webhook_delivery, webhook_endpoint};
 use serde_json::Value;
 use uuid::Uuid;
@@ -21,16 +21,22 @@ pub(crate) fn sample_delivery(
         Problem::new(&problem::NOT_FOUND).at(FieldError::body("/event_type", "unknown", detail))
     })?;
     let id = Uuid::now_v7();
-    let mut sample = known.sample;
-    if let Value::Object(members) = &mut sample {
-        let now = tx.now.to_rfc3339_opts(SecondsFormat::Micros, true);
-        members.insert("id".to_owned(), bodega_kernel::tagged("evt", id).into());
-        members.insert("sequence".to_owned(), Value::Null);
-        members.insert("previous_sequence".to_owned(), Value::Null);
-        members.insert("api_version".to_owned(), endpoint.api_version.clone().into());
-        members.insert("created_at".to_owned(), now.into());
-    }
+    let sample = fresh_sample(&known.sample, id, &endpoint.api_version, tx.now);
     let object_id = sample["object_id"].as_str().unwrap_or_default().to_owned();
     let sample = deliver::Sample { id, kind, object_id, payload: sample.to_string() };
     Ok(deliver::of_sample(endpoint, sample, tx.now))
+}
+
+/// A sample as if it happened now: with an id of its own, and no place in the log.
+pub fn fresh_sample(sample: &Value, id: Uuid, api_version: &str, now: DateTime<Utc>) -> Value {
+    let mut sample = sample.clone();
+    if let Value::Object(members) = &mut sample {
+        let now = now.to_rfc3339_opts(SecondsFormat::Micros, true);
+        members.insert("id".to_owned(), bodega_kernel::tagged("evt", id).into());
+        members.insert("sequence".to_owned(), Value::Null);
+        members.insert("previous_sequence".to_owned(), Value::Null);
+        members.insert("api_version".to_owned(), api_version.into());
+        members.insert("created_at".to_owned(), now.into());
+    }
+    sample
 }

@@ -4,12 +4,16 @@ mod contract;
 mod doctor;
 mod identity;
 mod import;
+mod listen;
+mod trigger;
 mod worker;
 
 pub(crate) use contract::contract;
 pub(crate) use doctor::doctor;
 pub(crate) use identity::{keys, organizations};
 pub(crate) use import::import;
+pub(crate) use listen::listen;
+pub(crate) use trigger::trigger;
 pub(crate) use worker::worker;
 
 use bodega_contract::{Authenticator, Caller, LimitState, Limiter, Principal, Recorder};
