@@ -48,7 +48,10 @@ impl Shop {
         let versions = Versions::new(VERSION, Vec::new());
         let platform = Arc::new(Platform::new(db, clock.clone(), versions, keys));
         platform.ports.give(Policy::default());
-        platform.ports.give(EventCatalog { types: vec![sample()] });
+        platform.ports.give(EventCatalog {
+            types: vec![("brand.created", "A brand was made.")],
+            describe: Box::new(|name| (name == "brand.created").then(sample)),
+        });
         let catalog = bodega_catalog::resources();
         let own = bodega_webhooks::resources(&catalog);
         let registry = Registry::new(catalog.into_iter().chain(own));
@@ -156,7 +159,9 @@ impl Shop {
             limit: 100,
             cursor: None,
             count: false,
+            after: None,
             wait: Duration::ZERO,
+            way: None,
         };
         let input = Input { list: Some(list), ..Input::default() };
         match run(self.cx(self.organization, Language::English), input).await.unwrap() {
@@ -316,8 +321,6 @@ pub fn time(value: &Value) -> DateTime<Utc> {
 
 fn sample() -> KnownEvent {
     KnownEvent {
-        name: "brand.created",
-        about: "A brand was made.",
         schema: json!({}),
         sample: json!({"id": "evt_sample", "type": "brand.created", "object_id": "brand_sample",
             "data": {"name": "Sample"}}),
