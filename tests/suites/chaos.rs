@@ -82,6 +82,16 @@ impl Nodes {
         }
     }
 
+    /// All of them, before their database goes.
+    async fn end(self) {
+        for node in self.all {
+            match node {
+                Node::Api(mut server, _) => server.kill().await,
+                Node::Worker(mut child) => child.kill().await.expect("a kill"),
+            }
+        }
+    }
+
     fn server(&self) -> &Server {
         let servers = self.all.iter().find_map(|node| match node {
             Node::Api(server, _) => Some(server),
@@ -174,11 +184,13 @@ async fn nothing_is_lost(db: Db) {
     // What is sent twice may still be under way.
     sleep(Duration::from_secs(1)).await;
     let messages = receiver.messages();
+    let kills = nodes.kills;
+    nodes.end().await;
     let lost = lost(&events, &messages);
     println!(
         "{db:?}: {} kills in {chaos_s} s (seed {seed}), {} changes answered, {} events, {} \
          messages, {} taken, {} duplicates, {} lost; settled {:.1} s after the last fault",
-        nodes.kills,
+        kills,
         changes.len(),
         events.len(),
         messages.len(),
@@ -215,14 +227,14 @@ fn text<'a>(event: &'a Value, name: &str) -> &'a str {
     event[name].as_str().expect("text")
 }
 
-/// The events that an endpoint has to be sent: those after its own making.
+/// The events that an endpoint has to be sent: its own making, and all after it.
 fn owed<'a>(events: &'a [Value], endpoint: &str) -> &'a [Value] {
     let suffix = format!("{endpoint}\"");
     let made = events.iter().position(|event| {
         text(event, "type") == "webhook_endpoint.created"
             && event["data"]["url"].to_string().ends_with(&suffix)
     });
-    &events[made.expect("the endpoint's own event") + 1..]
+    &events[made.expect("the endpoint's own event")..]
 }
 
 /// What an endpoint was owed and has never taken.

@@ -38,10 +38,10 @@ const PATIENCE: Duration = Duration::from_secs(120);
 /// What was measured, a number a round.
 #[derive(Default)]
 pub(crate) struct Figures {
-    bare: Vec<f64>,
-    committed: Vec<f64>,
-    /// Deliveries a second, by endpoints.
-    delivered: [Vec<f64>; 3],
+    bare: Vec<Rate>,
+    committed: Vec<Rate>,
+    /// Deliveries, by endpoints.
+    delivered: [Vec<Rate>; 3],
     alone: Vec<Latency>,
     beside_dead: Vec<Latency>,
     idle: Option<Memory>,
@@ -50,6 +50,13 @@ pub(crate) struct Figures {
     message_bytes: f64,
     /// Messages that came more often than once.
     doubled: u64,
+}
+
+/// How fast something went.
+struct Rate {
+    per_second: f64,
+    /// Processor time of whoever did it, for each: what does not depend on who else is at work.
+    cpu_us: f64,
 }
 
 struct Latency {
@@ -71,15 +78,18 @@ pub(crate) async fn measure(db: Db, cli: &Cli) {
     figures.idle = Some(process::memory(server.pid()));
     for _ in 0..cli.rounds {
         let poster = stage.poster(cli.server_core, &sink.address, BODY_BYTES, cli.seconds);
-        figures.bare.push(poster.banner["rate"].as_f64().expect("a rate"));
+        let figure = |name: &str| poster.banner[name].as_f64().expect("a figure");
+        figures.bare.push(Rate { per_second: figure("rate"), cpu_us: figure("cpu_us") });
         drop(poster);
-        let began = shop.make(COMMITTED).await;
-        figures.committed.push(COMMITTED as f64 / began.elapsed().as_secs_f64());
+        let watch = Watch::start(&server);
+        shop.make(COMMITTED).await;
+        figures.committed.push(watch.rate(COMMITTED));
+        // The numbering goes on for a moment.
+        sleep(Duration::from_secs(1)).await;
         for (of, (endpoints, events)) in FLOODS.iter().enumerate() {
-            let (rate, doubled) = flood(&mut shop, &sink, *endpoints, *events).await;
+            let (rate, doubled) = flood(&server, &mut shop, &sink, *endpoints, *events).await;
             figures.delivered[of].push(rate);
             figures.doubled += doubled;
-            println!("   {} endpoints: {rate:.0} deliveries a second", endpoints);
         }
     }
     figures.loaded = Some(process::memory(server.pid()));
@@ -97,29 +107,52 @@ async fn server_ends(server: Program, stage: Stage) {
 
 /// Events at full speed to so many endpoints: deliveries a second from the first call until the last
 /// message has come, and how many came twice.
-async fn flood(shop: &mut Shop, sink: &Sink, endpoints: u64, events: u64) -> (f64, u64) {
+async fn flood(
+    server: &Program,
+    shop: &mut Shop,
+    sink: &Sink,
+    endpoints: u64,
+    events: u64,
+) -> (Rate, u64) {
     let mut paths = Vec::new();
     for number in 0..endpoints {
         paths.push(shop.add_endpoint(&format!("http://{}/{number}", sink.address)).await);
     }
     sleep(Duration::from_millis(500)).await;
     let (before, expected) = (sink.count(), endpoints * events);
-    let all = sink.wait_for(before + expected);
-    let ended = async {
-        all.await;
-        Instant::now()
-    };
-    let both = tokio::time::timeout(PATIENCE, async { tokio::join!(shop.make(events), ended) });
-    let (began, ended) = both.await.unwrap_or_else(|_| {
-        panic!("{} of {expected} messages came in {PATIENCE:?}", sink.count() - before)
-    });
+    let watch = Watch::start(server);
+    let both = async { tokio::join!(shop.make(events), sink.wait_for(before + expected)) };
+    if tokio::time::timeout(PATIENCE, both).await.is_err() {
+        panic!("{} of {expected} messages came in {PATIENCE:?}", sink.count() - before);
+    }
+    let rate = watch.rate(expected);
     // What comes now comes twice.
     sleep(Duration::from_secs(1)).await;
     let doubled = sink.count() - before - expected;
     for path in paths {
         shop.remove(&path).await;
     }
-    (expected as f64 / (ended - began).as_secs_f64(), doubled)
+    (rate, doubled)
+}
+
+/// The clock on the wall and the server's own.
+struct Watch {
+    pid: u32,
+    began: Instant,
+    cpu_s: f64,
+}
+
+impl Watch {
+    fn start(server: &Program) -> Self {
+        let pid = server.pid();
+        Self { pid, began: Instant::now(), cpu_s: process::cpu_s(pid) }
+    }
+
+    fn rate(&self, count: u64) -> Rate {
+        let each_us = |seconds: f64| seconds * 1e6 / count as f64;
+        let cpu_us = each_us(process::cpu_s(self.pid) - self.cpu_s);
+        Rate { per_second: 1e6 / each_us(self.began.elapsed().as_secs_f64()), cpu_us }
+    }
 }
 
 /// The moderate load to one endpoint, alone and beside a dead one, in turns.

@@ -8,6 +8,8 @@ use bodega_courier::http::HeaderMap;
 use bodega_courier::{Bytes, Courier, Message, Policy, Settings, SystemResolver, Url};
 use serde_json::json;
 
+use crate::process;
+
 /// As many on their way at once as the server has to one endpoint.
 const IN_FLIGHT: usize = 64;
 
@@ -41,5 +43,6 @@ pub(crate) async fn run(url: &str, bytes: usize, seconds: u64) {
         posting.await.expect("posts");
     }
     let rate = posted.load(Ordering::Relaxed) as f64 / began.elapsed().as_secs_f64();
-    println!("{}", json!({ "rate": rate }));
+    let cpu_us = process::cpu_s(std::process::id()) * 1e6 / posted.load(Ordering::Relaxed) as f64;
+    println!("{}", json!({ "rate": rate, "cpu_us": cpu_us }));
 }

@@ -3,7 +3,6 @@
 use std::net::SocketAddr;
 
 use serde_json::{Value, json};
-use tokio::time::Instant;
 
 use crate::http::Connection;
 use crate::stage::Program;
@@ -69,8 +68,8 @@ impl Shop {
         })
     }
 
-    /// Makes so many at full speed: a thousand a call, two calls at once. When it began.
-    pub(crate) async fn make(&mut self, brands: u64) -> Instant {
+    /// Makes so many at full speed: a thousand a call, two calls at once.
+    pub(crate) async fn make(&mut self, brands: u64) {
         assert!(brands.is_multiple_of(LINES * CLIENTS), "whole calls");
         let mut calls: Vec<Vec<Vec<u8>>> = (0..CLIENTS).map(|_| Vec::new()).collect();
         for number in 0..brands / LINES {
@@ -81,7 +80,6 @@ impl Shop {
             let request = self.request("POST", "/v1/batch", Some(&body));
             calls[(number % CLIENTS) as usize].push(request);
         }
-        let began = Instant::now();
         let clients: Vec<_> = calls
             .into_iter()
             .map(|calls| {
@@ -100,7 +98,6 @@ impl Shop {
         for client in clients {
             client.await.expect("calls");
         }
-        began
     }
 
     /// The request that makes one brand.
