@@ -35,7 +35,7 @@ type Change = (String, i64);
 
 /// A process that is killed and started again.
 enum Node {
-    Api(Server, watch::Sender<Api>),
+    Api(Box<Server>, watch::Sender<Api>),
     Worker(Child),
 }
 
@@ -56,7 +56,7 @@ impl Nodes {
         for _ in 0..if alone { 1 } else { 2 } {
             let server = setup.start().await;
             let (place, api) = watch::channel(server.api());
-            all.push(Node::Api(server, place));
+            all.push(Node::Api(Box::new(server), place));
             apis.push(api);
         }
         for _ in 0..if alone { 0 } else { 2 } {
@@ -72,7 +72,7 @@ impl Nodes {
         match &mut self.all[which] {
             Node::Api(server, place) => {
                 server.kill().await;
-                *server = self.setup.start().await;
+                **server = self.setup.start().await;
                 place.send_replace(server.api());
             }
             Node::Worker(child) => {
