@@ -101,8 +101,17 @@ impl Setup {
 
     /// A process that has only just begun: its first line of output says that it is ready.
     pub fn begin(&self) -> Child {
+        self.spawn(&["serve", "--json"])
+    }
+
+    /// A `bodega worker` beside it. It says nothing.
+    pub fn begin_worker(&self) -> Child {
+        self.spawn(&["worker"])
+    }
+
+    fn spawn(&self, words: &[&str]) -> Child {
         Command::new(binary())
-            .args(["serve", "--json"])
+            .args(words)
             .env_remove("BODEGA_BLESS")
             .env("BODEGA_LISTEN", "127.0.0.1:0")
             .env("BODEGA_ADMIN_LISTEN", "127.0.0.1:0")

@@ -1,6 +1,7 @@
 //! Every suite, in one program: a module each.
 
 mod catalog;
+mod chaos;
 mod contract;
 mod faults;
 mod graphql;

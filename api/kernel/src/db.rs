@@ -17,6 +17,12 @@ const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(3);
 const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
 /// No statement takes longer.
 const STATEMENT_TIMEOUT: Duration = Duration::from_secs(10);
+/// What a connection to SQLite keeps of the file in memory: the hot end of every index.
+const PAGES_KEPT_KIB: &str = "-8192";
+/// Pages that SQLite writes twice, once for good, at a time: the more, the more of them are the same.
+const PAGES_PER_CHECKPOINT: &str = "4000";
+/// Rows that SQLite reads before somebody takes the first: each wait is a switch between threads.
+const ROWS_AHEAD: usize = 512;
 /// Prepared statements a connection keeps.
 const STATEMENTS_KEPT: usize = 100;
 const IDLE_BEFORE_TEST: Duration = Duration::from_secs(30);
@@ -51,6 +57,9 @@ impl Database {
                         .synchronous(SqliteSynchronous::Normal)
                         .busy_timeout(BUSY_TIMEOUT)
                         .foreign_keys(true)
+                        .pragma("cache_size", PAGES_KEPT_KIB)
+                        .pragma("wal_autocheckpoint", PAGES_PER_CHECKPOINT)
+                        .row_buffer_size(ROWS_AHEAD)
                         .statement_cache_capacity(STATEMENTS_KEPT)
                 });
             sea_orm::Database::connect(options).await

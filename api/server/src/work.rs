@@ -53,9 +53,11 @@ fn policy(config: &Config) -> Policy {
 fn parts(config: &Config, platform: &Arc<Platform>) -> std::result::Result<Parts, String> {
     let courier = Courier::new(policy(config), Settings::default(), SystemResolver::default())
         .map_err(|error| error.to_string())?;
+    let deliverer = Deliverer::new(platform.clone(), Arc::new(courier));
+    let fan_out = FanOut::beside(&deliverer);
     let deliver = Work {
         queue: DELIVER,
-        handler: Arc::new(Deliverer::new(platform.clone(), Arc::new(courier))),
+        handler: Arc::new(deliverer),
         concurrency: ENDPOINTS,
         share_max: ENDPOINTS_OF_ONE,
     };
@@ -68,7 +70,7 @@ fn parts(config: &Config, platform: &Arc<Platform>) -> std::result::Result<Parts
     Ok(Parts {
         work: vec![deliver, chores],
         chores: RECURRING.map(|(name, cron)| Chore { name, cron, queue: CHORES }).to_vec(),
-        relay: Relay::new(platform.clone(), vec![Arc::new(FanOut::default())]),
+        relay: Relay::new(platform.clone(), vec![Arc::new(fan_out)]),
     })
 }
 

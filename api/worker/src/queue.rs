@@ -15,7 +15,10 @@ use sea_orm::{
 use uuid::Uuid;
 
 /// A worker that says nothing for so long has lost its jobs.
-pub(crate) const LEASE_S: i64 = 30;
+const LEASE_S: i64 = 10;
+
+/// How often a worker says that it lives: it may fail to twice.
+pub(crate) const HEARTBEAT: std::time::Duration = std::time::Duration::from_secs(3);
 
 /// The most of an error that is kept.
 const ERROR_CHARS_MAX: usize = 1_000;
@@ -232,22 +235,26 @@ pub(crate) async fn heartbeat(
     Ok(())
 }
 
-/// Takes from the dead what they were doing. A job that was begun as often as it may be, and never
+/// Takes from the dead what they were doing: what has no lease any more, and all that anybody else
+/// has where this worker is the only one. A job that was begun as often as it may be, and never
 /// ended, is dead itself: it may be what kills its workers.
-pub(crate) async fn reclaim(platform: &Platform) -> Result<u64, DbErr> {
+pub(crate) async fn reclaim(platform: &Platform, only: Option<&str>) -> Result<u64, DbErr> {
     let now = bodega_kernel::micros(platform.clock.now());
     let backend = platform.db.backend();
-    let lost = "SELECT 1 FROM job WHERE state = 'running' AND lease_until < $1 LIMIT 1";
-    let lost = Statement::from_sql_and_values(backend, lost, [now.into()]);
-    if platform.db.reader().query_one_raw(lost).await?.is_none() {
+    let lost = "state = 'running' AND (lease_until < $1 OR worker <> $2)";
+    let values: [Value; 2] = [now.into(), only.into()];
+    let any = format!("SELECT 1 FROM job WHERE {lost} LIMIT 1");
+    let any = Statement::from_sql_and_values(backend, any, values.clone());
+    if platform.db.reader().query_one_raw(any).await?.is_none() {
         return Ok(0);
     }
     // Due at once, even if it was asked for again meanwhile, and for later.
-    let sql = "UPDATE job SET worker = NULL, lease_until = NULL, again = false, run_at = $1, \
-               last_error = 'its worker died', \
-               state = CASE WHEN attempts >= attempts_max THEN 'dead' ELSE 'pending' END \
-               WHERE state = 'running' AND lease_until < $1";
-    let statement = Statement::from_sql_and_values(backend, sql, [now.into()]);
+    let sql = format!(
+        "UPDATE job SET worker = NULL, lease_until = NULL, again = false, run_at = $1, \
+         last_error = 'its worker died', \
+         state = CASE WHEN attempts >= attempts_max THEN 'dead' ELSE 'pending' END WHERE {lost}"
+    );
+    let statement = Statement::from_sql_and_values(backend, sql, values);
     Ok(platform.db.writer().execute_raw(statement).await?.rows_affected())
 }
 

@@ -11,6 +11,7 @@ use apalis_core::worker::ext::parallelize::ParallelizeExt;
 use bodega_kernel::{COMMITTED, Platform, Problem, Result};
 use futures::FutureExt;
 use futures::future::BoxFuture;
+use sea_orm::DbBackend;
 use tokio::sync::{Notify, Semaphore, watch};
 use tokio::task::JoinHandle;
 use uuid::Uuid;
@@ -19,8 +20,6 @@ use crate::backend::{Feed, Held};
 use crate::queue::{self, Hands, Queue};
 use crate::schedule::{self, Chore};
 use crate::{Done, Relay, Taken};
-
-const HEARTBEAT: Duration = Duration::from_secs(10);
 
 /// What is in hand gets this long to end before it is left to its lease.
 const STOP: Duration = Duration::from_secs(25);
@@ -81,6 +80,8 @@ pub struct Parts {
 pub struct Worker {
     stop: watch::Sender<bool>,
     tasks: Vec<JoinHandle<()>>,
+    /// Goes on until what is in hand has ended.
+    heartbeat: JoinHandle<()>,
 }
 
 /// What one of apalis's workers runs a job with.
@@ -88,6 +89,7 @@ pub struct Worker {
 struct Crew {
     queue: Queue,
     handler: Arc<dyn Handler>,
+    wake: Arc<Notify>,
     stop: Stop,
 }
 
@@ -106,11 +108,11 @@ impl Worker {
             let (worker, hands) = (name.clone(), hands.clone());
             let queue = Queue { platform, name: queue, worker, share_max, hands };
             let room = Arc::new(Semaphore::new(concurrency));
-            let crew = Crew { queue, handler, stop: Stop(stopping.clone()) };
+            let crew = Crew { queue, handler, wake, stop: Stop(stopping.clone()) };
             monitor = monitor.register(move |_| {
-                let Crew { queue, stop, .. } = crew.clone();
+                let Crew { queue, wake, stop, .. } = crew.clone();
                 WorkerBuilder::new(queue.name)
-                    .backend(Feed::new(queue, wake.clone(), room.clone(), stop.0))
+                    .backend(Feed::new(queue, wake, room.clone(), stop.0))
                     .data(crew.clone())
                     .parallelize(tokio::spawn)
                     .build(work)
@@ -131,12 +133,12 @@ impl Worker {
                 tracing::error!(%error, "the workers ended");
             }
         });
-        let (beat, until) = (platform.clone(), stopping.clone());
-        let heartbeat = tokio::spawn(async move { keep(&beat, &name, &hands, until).await });
+        let beat = platform.clone();
+        let heartbeat = tokio::spawn(async move { keep(&beat, &name, &hands).await });
         let (clock, until) = (platform, stopping.clone());
         let chores = tokio::spawn(async move { schedule::run(&clock, &parts.chores, until).await });
         let relay = tokio::spawn(async move { parts.relay.run(&relayed, stopping).await });
-        Self { stop, tasks: vec![relay, chores, jobs, heartbeat] }
+        Self { stop, tasks: vec![relay, chores, jobs], heartbeat }
     }
 
     /// Takes nothing new, ends what is in hand or gives it back.
@@ -152,6 +154,7 @@ impl Worker {
 impl Drop for Worker {
     fn drop(&mut self) {
         self.stop.send_replace(true);
+        self.heartbeat.abort();
     }
 }
 
@@ -172,26 +175,31 @@ async fn work(held: Held, crew: Data<Crew>) -> Result<(), BoxDynError> {
     metrics::histogram!("bodega_job_seconds", "queue" => crew.queue.name)
         .record(began.elapsed().as_secs_f64());
     crew.queue.finish(job, &done).await;
+    // It may be due again already; there is room for it only now.
+    drop(held);
+    crew.wake.notify_one();
     Ok(())
 }
 
-async fn keep(platform: &Platform, worker: &str, hands: &Hands, mut stop: watch::Receiver<bool>) {
+/// Keeps what this process has in hand its own, and takes up what dead ones had.
+async fn keep(platform: &Platform, worker: &str, hands: &Hands) {
+    // SQLite has one process at a time: what runs when it starts was begun by one that is dead.
+    let mut alone = platform.db.backend() == DbBackend::Sqlite;
     loop {
-        if let Err(error) = queue::heartbeat(platform, worker, hands).await {
-            tracing::warn!(%error, "the heartbeat was not written");
+        let kept = async {
+            queue::heartbeat(platform, worker, hands).await?;
+            queue::reclaim(platform, alone.then_some(worker)).await
+        };
+        match kept.await {
+            Ok(jobs) => {
+                alone = false;
+                if jobs > 0 {
+                    tracing::warn!(jobs, "taken from workers that died");
+                    platform.signals.raise(COMMITTED);
+                }
+            }
+            Err(error) => tracing::warn!(%error, "the heartbeat was not written"),
         }
-        // Once more after it was told to stop: the lease outlasts the time to end what is in hand.
-        if *stop.borrow() {
-            return;
-        }
-        match queue::reclaim(platform).await {
-            Ok(0) => {}
-            Ok(jobs) => tracing::warn!(jobs, "taken from workers that died"),
-            Err(error) => tracing::warn!(%error, "lost jobs cannot be looked for"),
-        }
-        tokio::select! {
-            () = tokio::time::sleep(HEARTBEAT) => {}
-            _ = stop.changed() => {}
-        }
+        tokio::time::sleep(queue::HEARTBEAT).await;
     }
 }

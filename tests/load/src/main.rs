@@ -9,6 +9,7 @@ mod report;
 mod round;
 mod scenario;
 mod stage;
+mod webhooks;
 mod yardstick;
 
 use std::process::ExitCode;
@@ -32,7 +33,7 @@ const IDLE: Duration = Duration::from_secs(5);
 
 /// Measures a server on both databases.
 #[derive(Parser)]
-struct Cli {
+pub(crate) struct Cli {
     #[command(subcommand)]
     command: Option<Command>,
     /// How long a round is measured, after a second of warm-up.
@@ -47,6 +48,9 @@ struct Cli {
     /// The databases.
     #[arg(long, value_delimiter = ',', default_value = "sqlite,postgres")]
     databases: Vec<Db>,
+    /// What is measured.
+    #[arg(long, value_delimiter = ',', default_value = "calls,webhooks")]
+    parts: Vec<Part>,
     /// The core that the server has for itself.
     #[arg(long, default_value_t = 0)]
     server_core: usize,
@@ -55,18 +59,37 @@ struct Cli {
     client_core: usize,
 }
 
+/// A part of what there is to measure.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+enum Part {
+    /// Calls to the API.
+    Calls,
+    /// From events to deliveries.
+    Webhooks,
+}
+
 #[derive(Subcommand)]
 enum Command {
     /// Serves what the server is measured against.
     #[command(hide = true)]
     Yardstick { database_url: String },
+    /// Posts as fast as the courier can, and prints the rate.
+    #[command(hide = true)]
+    Poster { url: String, bytes: usize, seconds: u64 },
 }
 
 fn main() -> ExitCode {
     let _ = rustls::crypto::ring::default_provider().install_default();
     let cli = Cli::parse();
-    if let Some(Command::Yardstick { database_url }) = &cli.command {
-        actix_web::rt::System::new().block_on(yardstick::serve(database_url));
+    if let Some(command) = &cli.command {
+        actix_web::rt::System::new().block_on(async {
+            match command {
+                Command::Yardstick { database_url } => yardstick::serve(database_url).await,
+                Command::Poster { url, bytes, seconds } => {
+                    webhooks::poster::run(url, *bytes, *seconds).await;
+                }
+            }
+        });
         return ExitCode::SUCCESS;
     }
     if !process::pin_self(cli.client_core) {
@@ -76,7 +99,12 @@ fn main() -> ExitCode {
     let failures = runtime.expect("a runtime").block_on(async {
         let mut failures = 0;
         for db in &cli.databases {
-            failures += measure(*db, &cli).await;
+            if cli.parts.contains(&Part::Calls) {
+                failures += measure(*db, &cli).await;
+            }
+            if cli.parts.contains(&Part::Webhooks) {
+                webhooks::measure(*db, &cli).await;
+            }
         }
         failures
     });

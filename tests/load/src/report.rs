@@ -175,7 +175,7 @@ fn aims(scenarios: &Scenarios, memories: &Memories) {
     aim(idle < IDLE_MIB_MAX, "an idle server holds less than 60 MiB", &format!("{idle:.1} MiB"));
 }
 
-fn aim(reached: bool, what: &str, figure: &str) {
+pub(crate) fn aim(reached: bool, what: &str, figure: &str) {
     println!("  {:<4}{what:<62}{figure}", if reached { "yes" } else { "NO" });
 }
 
@@ -187,6 +187,6 @@ fn cpu(round: &Round) -> f64 {
     round.cpu_us
 }
 
-fn mib(kib: u64) -> f64 {
+pub(crate) fn mib(kib: u64) -> f64 {
     kib as f64 / 1024.0
 }

@@ -28,6 +28,8 @@ pub(crate) struct Stage {
     folder: TempDir,
     /// Where to drop it when all is done.
     postgres: Option<(String, String)>,
+    /// Products of the demo; all of them where it is not set.
+    products: Option<usize>,
 }
 
 /// A started program. It is killed when dropped.
@@ -45,7 +47,7 @@ impl Stage {
         if db == Db::Sqlite {
             let file = folder.path().join("bodega.db");
             let database_url = format!("sqlite://{}?mode=rwc", file.display());
-            return Self { database_url, folder, postgres: None };
+            return Self { database_url, folder, postgres: None, products: None };
         }
         let server = std::env::var("BODEGA_TEST_POSTGRES_URL")
             .expect("BODEGA_TEST_POSTGRES_URL names a PostgreSQL server: use tests/load/run");
@@ -53,7 +55,12 @@ impl Stage {
         run_sql(&server, &format!("CREATE DATABASE {name}")).await;
         let (base, _) = server.rsplit_once('/').expect("a database's URL");
         let database_url = format!("{base}/{name}");
-        Self { database_url, folder, postgres: Some((server, name)) }
+        Self { database_url, folder, postgres: Some((server, name)), products: None }
+    }
+
+    /// The same with hardly a product, for what does not depend on them.
+    pub(crate) fn small(self) -> Self {
+        Self { products: Some(40), ..self }
     }
 
     /// The server under test: on any core, or on this one alone.
@@ -66,7 +73,11 @@ impl Stage {
             .env("BODEGA_DATA_DIR", self.folder.path())
             .env("BODEGA_DATABASE_URL", &self.database_url)
             .env("BODEGA_LOG", "warn")
+            .env("BODEGA_WEBHOOK_ALLOWED_RANGES", r#"["127.0.0.0/8"]"#)
             .env("BODEGA_WORKERS", "1");
+        if let Some(products) = self.products {
+            command.env("BODEGA_DEMO_PRODUCTS", products.to_string());
+        }
         self.start(command)
     }
 
@@ -75,6 +86,21 @@ impl Stage {
         let own = std::env::current_exe().expect("the program's own path");
         let mut command = command(&own, Some(core));
         command.args(["yardstick", &self.database_url]);
+        self.start(command)
+    }
+
+    /// The courier alone, on this core: it is done when it has started.
+    pub(crate) fn poster(
+        &self,
+        core: usize,
+        sink: &SocketAddr,
+        bytes: usize,
+        seconds: u64,
+    ) -> Program {
+        let own = std::env::current_exe().expect("the program's own path");
+        let mut command = command(&own, Some(core));
+        let url = format!("http://{sink}/bare");
+        command.args(["poster", &url, &bytes.to_string(), &seconds.to_string()]);
         self.start(command)
     }
 

@@ -16,7 +16,7 @@ use sea_orm::{
 };
 use uuid::Uuid;
 
-use crate::deliver::{self, Reason};
+use crate::deliver::{self, Deliverer, Events, Reason};
 use crate::rules::{Rules, Seen};
 
 const RULES_KEPT: u64 = 1_000;
@@ -25,11 +25,19 @@ const RULES_KEPT: u64 = 1_000;
 pub struct FanOut {
     /// Compiled rules, by endpoint and version.
     rules: Cache<(Uuid, i64), Arc<Rules>>,
+    events: Events,
 }
 
 impl Default for FanOut {
     fn default() -> Self {
-        Self { rules: Cache::new(RULES_KEPT) }
+        Self { rules: Cache::new(RULES_KEPT), events: Events::default() }
+    }
+}
+
+impl FanOut {
+    /// One that hands what it has seen to who sends it.
+    pub fn beside(deliverer: &Deliverer) -> Self {
+        Self { events: deliverer.events(), ..Self::default() }
     }
 }
 
@@ -57,7 +65,7 @@ impl FanOut {
         let mut sent: HashMap<Uuid, i64> = HashMap::new();
         for event in batch.events {
             let Some(sequence) = event.sequence else { continue };
-            let mut seen = Seen::default();
+            let (mut seen, before) = (Seen::default(), deliveries.len());
             for (rules, endpoint) in &endpoints {
                 // The endpoint's own making is known to whoever made it.
                 if event.created_at <= endpoint.created_at || !rules.let_through(event, &mut seen) {
@@ -67,6 +75,9 @@ impl FanOut {
                 let reason = Reason::Event;
                 deliveries.push(deliver::new(endpoint, event, previous, reason, batch.now));
                 sent.insert(endpoint.id, sequence);
+            }
+            if deliveries.len() > before {
+                self.events.keep(event);
             }
         }
         deliver::insert(batch.tx, &deliveries).await?;

@@ -113,7 +113,11 @@ async fn change(
 ) -> Result<()> {
     let operation = "webhook_endpoint.breaker";
     Tx::act(platform, endpoint.organization_id, operation, async |tx| {
-        let row = tx.load(Id::<WebhookEndpoint>::from_uuid(endpoint.id)).await?;
+        let row = match tx.load(Id::<WebhookEndpoint>::from_uuid(endpoint.id)).await {
+            // Its owner has removed it meanwhile.
+            Err(problem) if problem.code.status == 404 => return Ok(()),
+            row => row?,
+        };
         if row.state != named(&change.from) {
             return Ok(());
         }

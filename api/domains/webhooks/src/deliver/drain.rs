@@ -6,18 +6,20 @@ use std::sync::atomic::{AtomicBool, AtomicI64, Ordering as Atomic};
 use std::time::{Duration, Instant};
 
 use bodega_courier::{Bytes, Carrier, Outcome};
-use bodega_kernel::{Platform, Result};
+use bodega_kernel::{Platform, Problem, Result};
 use bodega_worker::{Done, Handler, Stop, Taken};
 use chrono::{DateTime, TimeDelta, Utc};
 use entity::Owned;
-use entity::webhooks::{event, webhook_delivery, webhook_endpoint, webhook_health};
+use entity::webhooks::{webhook_delivery, webhook_endpoint, webhook_health};
 use futures::future::BoxFuture;
 use futures::{TryStreamExt, stream};
 use moka::sync::Cache;
 use sea_orm::{ColumnTrait, QueryFilter};
+use tokio::sync::Semaphore;
 use uuid::Uuid;
 
 use super::breaker::{self, FAILURES_MAX};
+use super::events::Events;
 use super::ledger::{self, Entry, Fate, Ledger};
 use super::pages::{self, After};
 use super::target::Target;
@@ -32,9 +34,10 @@ const SLICE: Duration = Duration::from_secs(2);
 const IN_FLIGHT: usize = 64;
 const IN_FLIGHT_FAILING: usize = 4;
 
+/// So many times more may wait for what came of them to be written.
+const IN_HAND: usize = 4;
+
 const TARGETS_KEPT: u64 = 1_000;
-const EVENTS_KEPT: u64 = 1_000;
-const EVENTS_KEPT_FOR: Duration = Duration::from_secs(30);
 
 /// Sends deliveries.
 #[derive(Clone)]
@@ -45,12 +48,14 @@ struct Inner {
     carrier: Arc<dyn Carrier>,
     ledger: Ledger,
     targets: Cache<(Uuid, i64), Arc<Target>>,
-    events: Cache<Uuid, Arc<event::Model>>,
+    events: Events,
 }
 
 /// One endpoint being worked off.
 struct Run {
     target: Arc<Target>,
+    /// Messages that may be on their way at once.
+    road: Semaphore,
     /// Failures one after the other, as far as is known here.
     failures: AtomicI64,
     /// Nothing more is to be sent: the endpoint is gone, or asked to be left alone.
@@ -98,9 +103,13 @@ impl Deliverer {
     pub fn new(platform: Arc<Platform>, carrier: Arc<dyn Carrier>) -> Self {
         let ledger = Ledger::start(platform.clone());
         let targets = Cache::new(TARGETS_KEPT);
-        let events =
-            Cache::builder().max_capacity(EVENTS_KEPT).time_to_live(EVENTS_KEPT_FOR).build();
+        let events = Events::default();
         Self(Arc::new(Inner { platform, carrier, ledger, targets, events }))
+    }
+
+    /// The events that it has at hand.
+    pub(crate) fn events(&self) -> Events {
+        self.0.events.clone()
     }
 }
 
@@ -159,8 +168,10 @@ impl Inner {
         health: &webhook_health::Model,
         stop: Stop,
     ) -> Result<Run> {
+        let failing = health.consecutive_failures > 0;
         Ok(Run {
             target: self.target(row)?,
+            road: Semaphore::new(if failing { IN_FLIGHT_FAILING } else { IN_FLIGHT }),
             failures: AtomicI64::new(health.consecutive_failures),
             over: AtomicBool::new(false),
             gone: AtomicBool::new(false),
@@ -179,12 +190,11 @@ impl Inner {
     ) -> Result<Done> {
         let run = Arc::new(self.run(row, health, stop)?);
         let row = &run.target.row;
-        let failing = health.consecutive_failures > 0;
-        let in_flight = if failing { IN_FLIGHT_FAILING } else { IN_FLIGHT };
+        let in_hand = IN_HAND * run.road.available_permits();
         let ordering = word(&row.ordering).unwrap_or_default();
         match ordering {
-            Ordering::None => self.drain_all(&run, in_flight).await?,
-            Ordering::PerObject => self.drain_in_order(&run, in_flight).await?,
+            Ordering::None => self.drain_all(&run, in_hand).await?,
+            Ordering::PerObject => self.drain_in_order(&run, in_hand).await?,
         }
         if run.gone.load(Atomic::Relaxed) {
             breaker::gone(&self.platform, row).await?;
@@ -198,7 +208,7 @@ impl Inner {
         Ok(next.map_or(Done::Finished, |due| Done::Again(due.max(self.now()))))
     }
 
-    async fn drain_all(self: &Arc<Self>, run: &Arc<Run>, in_flight: usize) -> Result<()> {
+    async fn drain_all(self: &Arc<Self>, run: &Arc<Run>, in_hand: usize) -> Result<()> {
         let (inner, paged) = (self.clone(), run.clone());
         let pages = stream::try_unfold(After::default(), move |after| {
             let (inner, run) = (inner.clone(), paged.clone());
@@ -208,7 +218,7 @@ impl Inner {
         let (inner, run) = (self.clone(), run.clone());
         deliveries
             .try_flatten()
-            .try_for_each_concurrent(in_flight, move |delivery| {
+            .try_for_each_concurrent(in_hand, move |delivery| {
                 let (inner, run) = (inner.clone(), run.clone());
                 async move { inner.deliver(&run, &delivery).await.map(drop) }
             })
@@ -226,23 +236,21 @@ impl Inner {
         }
         let page = pages::due(&self.platform, run.target.row.id, self.now(), &after).await?;
         let Some(after) = page.last().map(After::of) else { return Ok(None) };
-        self.fetch_events(&page).await?;
+        self.events.fetch(&self.platform, &page).await?;
         Ok(Some((page, after)))
     }
 
     /// One object does not wait for the other; one event of an object waits for the other.
-    async fn drain_in_order(self: &Arc<Self>, run: &Arc<Run>, in_flight: usize) -> Result<()> {
+    async fn drain_in_order(self: &Arc<Self>, run: &Arc<Run>, in_hand: usize) -> Result<()> {
         while run.takes_more() {
             let chains = pages::chains(&self.platform, run.target.row.id, self.now()).await?;
             if chains.is_empty() {
                 return Ok(());
             }
-            for chain in &chains {
-                self.fetch_events(chain).await?;
-            }
+            self.events.fetch(&self.platform, chains.iter().flatten()).await?;
             let (inner, run) = (self.clone(), run.clone());
             stream::iter(chains.into_iter().map(Result::<_>::Ok))
-                .try_for_each_concurrent(in_flight, move |chain| {
+                .try_for_each_concurrent(in_hand, move |chain| {
                     let (inner, run) = (inner.clone(), run.clone());
                     async move { inner.deliver_in_order(&run, &chain).await }
                 })
@@ -293,27 +301,6 @@ impl Inner {
         }
     }
 
-    /// Reads the events of these deliveries that are not at hand, in one statement.
-    async fn fetch_events(&self, deliveries: &[webhook_delivery::Model]) -> Result<()> {
-        let missing: Vec<Uuid> = deliveries
-            .iter()
-            .filter(|delivery| delivery.payload.is_none())
-            .map(|delivery| delivery.event_id)
-            .filter(|event| !self.events.contains_key(event))
-            .collect();
-        if missing.is_empty() {
-            return Ok(());
-        }
-        let events = event::Entity::of_every_organization()
-            .filter(event::Column::Id.is_in(missing))
-            .all(self.platform.db.reader())
-            .await?;
-        for event in events {
-            self.events.insert(event.id, Arc::new(event));
-        }
-        Ok(())
-    }
-
     /// What is posted; nothing where the event has been erased.
     async fn body(
         &self,
@@ -323,16 +310,16 @@ impl Inner {
         if let Some(payload) = &delivery.payload {
             return Ok(Some(Bytes::from(payload.clone())));
         }
-        if !self.events.contains_key(&delivery.event_id) {
-            self.fetch_events(std::slice::from_ref(delivery)).await?;
-        }
-        let Some(event) = self.events.get(&delivery.event_id) else { return Ok(None) };
+        let Some(event) = self.events.get(&self.platform, delivery).await? else {
+            return Ok(None);
+        };
         let versions = &self.platform.versions;
-        payload::body(versions, &target.row, &event, delivery.previous_sequence).map(Some)
+        payload::body(versions, &target.row, &event, delivery).map(Some)
     }
 
     /// Tries one delivery and writes down what came of it; `None` where it was not tried.
     async fn deliver(&self, run: &Run, delivery: &webhook_delivery::Model) -> Result<Option<Fate>> {
+        let road = run.road.acquire().await.map_err(Problem::internal)?;
         if !run.takes_more() || !run.turn().await {
             return Ok(None);
         }
@@ -342,6 +329,7 @@ impl Inner {
         };
         let now = self.now();
         let receipt = self.carrier.send(run.target.message(delivery, body, now)?).await;
+        drop(road);
         let outcome = receipt.outcome;
         let labels = [("outcome", outcome.code())];
         metrics::counter!("bodega_webhook_attempts_total", &labels).increment(1);

@@ -143,9 +143,8 @@ fn no_nul(text: String) -> String {
 async fn write(platform: &Platform, entries: &[Entry]) -> Result<()> {
     let now = bodega_kernel::micros(platform.clock.now());
     let tx = platform.db.begin().await?;
-    let attempts: Vec<_> = entries.iter().map(|entry| entry.attempt.clone()).collect();
-    for chunk in in_powers_of_two(&attempts) {
-        let models = chunk.iter().cloned().map(IntoActiveModel::into_active_model);
+    for chunk in in_powers_of_two(entries) {
+        let models = chunk.iter().map(|entry| entry.attempt.clone().into_active_model());
         webhook_attempt::Entity::insert_many(models).exec_without_returning(&tx).await?;
     }
     delivered(&tx, entries, now).await?;

@@ -8,6 +8,7 @@
 
 mod breaker;
 mod drain;
+mod events;
 mod ledger;
 mod pages;
 mod payload;
@@ -27,6 +28,7 @@ use crate::named;
 use crate::webhook_delivery::{DeliveryReason, pending};
 
 pub use drain::Deliverer;
+pub(crate) use events::Events;
 
 /// The queue of the endpoints' jobs.
 pub const DELIVER: &str = "webhooks";

@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use bodega_courier::Bytes;
 use bodega_kernel::{Problem, Result, Versions, tagged};
 use chrono::{DateTime, Utc};
-use entity::webhooks::{event, webhook_endpoint};
+use entity::webhooks::{event, webhook_delivery, webhook_endpoint};
 use serde::Serialize;
 use serde_json::Value;
 
@@ -31,19 +31,20 @@ struct Body<'a> {
     created_at: DateTime<Utc>,
 }
 
-/// The body of a message. `previous_sequence` is the place of the event sent there before this one,
-/// so that the receiver sees a gap.
+/// The body of a message. The event's place is the delivery's: the event at hand may be from before
+/// it had one. `previous_sequence` is the place of the event sent there before this one, so that the
+/// receiver sees a gap.
 pub(crate) fn body(
     versions: &Versions,
     endpoint: &webhook_endpoint::Model,
     event: &event::Model,
-    previous_sequence: Option<i64>,
+    delivery: &webhook_delivery::Model,
 ) -> Result<Bytes> {
     let shape = |value| shaped(versions, endpoint, event, value);
     let body = Body {
         id: tagged("evt", event.id),
-        sequence: event.sequence,
-        previous_sequence,
+        sequence: delivery.sequence,
+        previous_sequence: delivery.previous_sequence,
         r#type: &event.r#type,
         object_type: &event.object_type,
         object_id: &event.object_id,
