@@ -227,14 +227,14 @@ fn text<'a>(event: &'a Value, name: &str) -> &'a str {
     event[name].as_str().expect("text")
 }
 
-/// The events that an endpoint has to be sent: its own making, and all after it.
+/// The events that an endpoint has to be sent: all after its own making.
 fn owed<'a>(events: &'a [Value], endpoint: &str) -> &'a [Value] {
     let suffix = format!("{endpoint}\"");
     let made = events.iter().position(|event| {
         text(event, "type") == "webhook_endpoint.created"
             && event["data"]["url"].to_string().ends_with(&suffix)
     });
-    &events[made.expect("the endpoint's own event")..]
+    &events[made.expect("the endpoint's own event") + 1..]
 }
 
 /// What an endpoint was owed and has never taken.

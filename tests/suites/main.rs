@@ -4,6 +4,7 @@ mod catalog;
 mod chaos;
 mod contract;
 mod faults;
+mod feed;
 mod graphql;
 mod guide;
 mod ledger;

@@ -93,7 +93,6 @@ impl Database {
     /// can never fail half way because a reader became a writer.
     /// Opened by [`Tx::open`](crate::Tx::open) for operations, and by the workers for what is none.
     pub async fn begin(&self) -> Result<DatabaseTransaction, DbErr> {
-        self.count(1);
         bounded(self.writer.begin_with_options(TransactionOptions {
             sqlite_transaction_mode: Some(SqliteTransactionMode::Immediate),
             ..TransactionOptions::default()

@@ -76,6 +76,7 @@ impl std::ops::Deref for Tx {
 impl Tx {
     /// Opens a transaction. Only the corridor does.
     pub async fn open(cx: &Cx) -> Result<Self> {
+        cx.platform.db.count(1);
         let transaction = Arc::new(cx.platform.db.begin().await?);
         Ok(Self {
             cx: cx.within(transaction.clone()),

@@ -235,14 +235,13 @@ pub(crate) async fn heartbeat(
     Ok(())
 }
 
-/// Takes from the dead what they were doing: what has no lease any more, and all that anybody else
-/// has where this worker is the only one. A job that was begun as often as it may be, and never
+/// Takes from the dead what they were doing: what has no lease any more. A job that was begun as often as it may be, and never
 /// ended, is dead itself: it may be what kills its workers.
-pub(crate) async fn reclaim(platform: &Platform, only: Option<&str>) -> Result<u64, DbErr> {
+pub(crate) async fn reclaim(platform: &Platform) -> Result<u64, DbErr> {
     let now = bodega_kernel::micros(platform.clock.now());
     let backend = platform.db.backend();
-    let lost = "state = 'running' AND (lease_until < $1 OR worker <> $2)";
-    let values: [Value; 2] = [now.into(), only.into()];
+    let lost = "state = 'running' AND lease_until < $1";
+    let values: [Value; 1] = [now.into()];
     let any = format!("SELECT 1 FROM job WHERE {lost} LIMIT 1");
     let any = Statement::from_sql_and_values(backend, any, values.clone());
     if platform.db.reader().query_one_raw(any).await?.is_none() {

@@ -11,7 +11,6 @@ use apalis_core::worker::ext::parallelize::ParallelizeExt;
 use bodega_kernel::{COMMITTED, Platform, Problem, Result};
 use futures::FutureExt;
 use futures::future::BoxFuture;
-use sea_orm::DbBackend;
 use tokio::sync::{Notify, Semaphore, watch};
 use tokio::task::JoinHandle;
 use uuid::Uuid;
@@ -183,20 +182,16 @@ async fn work(held: Held, crew: Data<Crew>) -> Result<(), BoxDynError> {
 
 /// Keeps what this process has in hand its own, and takes up what dead ones had.
 async fn keep(platform: &Platform, worker: &str, hands: &Hands) {
-    // SQLite has one process at a time: what runs when it starts was begun by one that is dead.
-    let mut alone = platform.db.backend() == DbBackend::Sqlite;
     loop {
         let kept = async {
             queue::heartbeat(platform, worker, hands).await?;
-            queue::reclaim(platform, alone.then_some(worker)).await
+            queue::reclaim(platform).await
         };
         match kept.await {
+            Ok(0) => {}
             Ok(jobs) => {
-                alone = false;
-                if jobs > 0 {
-                    tracing::warn!(jobs, "taken from workers that died");
-                    platform.signals.raise(COMMITTED);
-                }
+                tracing::warn!(jobs, "taken from workers that died");
+                platform.signals.raise(COMMITTED);
             }
             Err(error) => tracing::warn!(%error, "the heartbeat was not written"),
         }

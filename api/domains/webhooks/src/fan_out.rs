@@ -17,7 +17,7 @@ use sea_orm::{
 use uuid::Uuid;
 
 use crate::deliver::{self, Deliverer, Events, Reason};
-use crate::rules::{Rules, Seen};
+use crate::rules::{Rules, Seen, is_after};
 
 const RULES_KEPT: u64 = 1_000;
 
@@ -67,8 +67,7 @@ impl FanOut {
             let Some(sequence) = event.sequence else { continue };
             let (mut seen, before) = (Seen::default(), deliveries.len());
             for (rules, endpoint) in &endpoints {
-                // The endpoint's own making is known to whoever made it.
-                if event.created_at <= endpoint.created_at || !rules.let_through(event, &mut seen) {
+                if !is_after(endpoint, event) || !rules.let_through(event, &mut seen) {
                     continue;
                 }
                 let previous = last.insert(endpoint.id, sequence);

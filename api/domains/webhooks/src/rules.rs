@@ -1,12 +1,13 @@
 //! Which events an endpoint is sent: one list of checks, walked by the fan-out and told by
 //! `explain`, so that the two can never say different things.
 
-use bodega_kernel::{Text, text};
+use bodega_kernel::{Id, Text, text};
 use entity::webhooks::{event, webhook_endpoint};
 use serde::Serialize;
 use serde_json::{Value, json};
 use utoipa::ToSchema;
 
+use crate::endpoint::WebhookEndpoint;
 use crate::filter::{self, Filter, Verdict};
 use crate::stored;
 
@@ -97,7 +98,7 @@ impl Rules {
         vec![
             Check {
                 name: CheckName::Existed,
-                passed: event.created_at > endpoint.created_at,
+                passed: is_after(endpoint, event),
                 said: text(
                     format!("The endpoint was made at {}.", endpoint.created_at.to_rfc3339()),
                     format!("El destino se creó el {}.", endpoint.created_at.to_rfc3339()),
@@ -160,6 +161,13 @@ fn filter_said(verdict: Option<Verdict>) -> Text {
             format!("No se pudo evaluar el filtro: {why}."),
         ),
     }
+}
+
+/// Whether an event happened after the endpoint was made. What the same call changed beside it is
+/// sent; the endpoint's own making is known to whoever made it.
+pub(crate) fn is_after(endpoint: &webhook_endpoint::Model, event: &event::Model) -> bool {
+    let own = || event.object_id == Id::<WebhookEndpoint>::from_uuid(endpoint.id).to_string();
+    event.created_at > endpoint.created_at || event.created_at == endpoint.created_at && !own()
 }
 
 /// Whether `order.*`, `*` or `order.confirmed` fits a type.

@@ -57,7 +57,7 @@ async fn test(caller: &Caller, endpoint: &str, kind: &str) -> Result<(), Trouble
     let mut delivery = caller.post(&path, &json!({ "event_type": kind })).await?;
     let id = delivery["id"].as_str().unwrap_or_default().to_owned();
     let until = Instant::now() + PATIENCE;
-    while delivery["attempts"] == 0 && Instant::now() < until {
+    while delivery["attempt_count"] == 0 && Instant::now() < until {
         sleep(PAUSE).await;
         delivery = caller.get(&format!("/v1/webhook_deliveries/{id}")).await?;
     }

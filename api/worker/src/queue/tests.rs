@@ -34,7 +34,7 @@ async fn only_what_is_in_hand_is_kept(db: Db) {
     for _ in 0..3 {
         clock.turn(TimeDelta::seconds(20));
         heartbeat(&platform, "one", &one.hands).await.unwrap();
-        reclaim(&platform, None).await.unwrap();
+        reclaim(&platform).await.unwrap();
     }
     let again = other.take(2).await.unwrap();
     assert_eq!(again.iter().map(|job| job.id).collect::<Vec<_>>(), [lost.id]);

@@ -54,7 +54,7 @@ async fn left_alone_until_then(db: Db) {
     bench.push(&[bench.keyed("a")]).await;
     let _slow = bench.start(1, 9, |_, _| std::future::pending());
     bench.until(async || bench.names().len() == 1).await;
-    bench.clock.turn(TimeDelta::seconds(20));
+    bench.clock.turn(TimeDelta::seconds(5));
     let idle = bench.start(1, 9, async |_, _| Ok(Done::Finished));
     tokio::time::sleep(Duration::from_millis(100)).await;
     idle.stop().await;
@@ -93,10 +93,10 @@ async fn a_stop_renews_what_is_in_hand(db: Db) {
     bench.push(&[bench.job("a")]).await;
     let slow = bench.start(1, 9, |_, _| std::future::pending());
     bench.until(async || bench.names().len() == 1).await;
-    bench.clock.turn(TimeDelta::seconds(20));
+    bench.clock.turn(TimeDelta::seconds(5));
     let stopping = tokio::spawn(slow.stop());
     bench
-        .until(async || bench.row().await.lease_until > Some(bench.now() + TimeDelta::seconds(25)))
+        .until(async || bench.row().await.lease_until > Some(bench.now() + TimeDelta::seconds(8)))
         .await;
     stopping.abort();
 }

@@ -114,7 +114,7 @@ async fn resent_as_a_new_delivery(db: Db) {
     shop.carrier.always("a.example", Answer::Status(200));
     let resent = act(&shop, "webhook_delivery.resend", &dead).await;
     assert_ne!(resent["id"], dead["id"]);
-    assert_eq!((&resent["reason"], &resent["attempts"]), (&json!("resend"), &json!(0)));
+    assert_eq!((&resent["reason"], &resent["attempt_count"]), (&json!("resend"), &json!(0)));
     shop.settle().await;
     // What was delivered can be sent again too.
     act(&shop, "webhook_delivery.resend", &resent).await;

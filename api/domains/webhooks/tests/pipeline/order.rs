@@ -76,7 +76,7 @@ async fn a_dead_or_cancelled_one_lets_the_next_go(db: Db) {
     for _ in 0..10 {
         assert_eq!(seen(&shop)[id(&brand)].last().unwrap(), "X1");
         let waiting = shop.deliveries(&endpoint).await;
-        let next = waiting.iter().find(|d| d["attempts"] != 0 && d["state"] == "pending").unwrap();
+        let next = waiting.iter().find(|d| d["attempt_count"] != 0 && d["state"] == "pending").unwrap();
         shop.pass_to(&next["next_attempt_at"]).await;
     }
     assert_eq!(seen(&shop)[id(&brand)].iter().filter(|name| *name == "X1").count(), 11);

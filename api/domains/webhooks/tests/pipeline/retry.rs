@@ -36,7 +36,7 @@ async fn the_schedule_is_kept_to_the_end(db: Db) {
 
         let delivery = shop.delivery(&endpoint).await;
         assert_eq!(
-            (&delivery["state"], &delivery["attempts"]),
+            (&delivery["state"], &delivery["attempt_count"]),
             (&json!("pending"), &json!(index + 1))
         );
         let next = &delivery["next_attempt_at"];
@@ -49,7 +49,7 @@ async fn the_schedule_is_kept_to_the_end(db: Db) {
     }
     assert_eq!(shop.carrier.sent("a.example").len(), 11);
     let delivery = shop.delivery(&endpoint).await;
-    assert_eq!((&delivery["state"], &delivery["attempts"]), (&json!("dead"), &json!(11)));
+    assert_eq!((&delivery["state"], &delivery["attempt_count"]), (&json!("dead"), &json!(11)));
     assert_eq!(delivery["next_attempt_at"], Value::Null);
     assert!(delivery["finished_at"].is_string());
     shop.pass(TimeDelta::days(30)).await;
@@ -111,7 +111,7 @@ async fn retry_after_has_a_limit(db: Db) {
     shop.carrier.always("a.example", Answer::After(429, past));
     shop.pass(TimeDelta::hours(25)).await;
     let delivery = shop.delivery(&endpoint).await;
-    assert_eq!(delivery["attempts"], 2);
+    assert_eq!(delivery["attempt_count"], 2);
     assert!(time(&delivery["next_attempt_at"]) < shop.now() + TimeDelta::seconds(37));
 }
 

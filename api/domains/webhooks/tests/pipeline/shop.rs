@@ -196,7 +196,7 @@ impl Shop {
     }
 
     pub async fn health(&self, endpoint: &Value) -> Value {
-        self.call("webhook_health.get", id(endpoint), Value::Null).await
+        self.call("webhook_health.get", &id(endpoint).replace("whe_", "whh_"), Value::Null).await
     }
 
     /// The deliveries to an endpoint, oldest first.
