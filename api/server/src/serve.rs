@@ -8,6 +8,7 @@ use actix_web::dev::Server;
 use actix_web::middleware::{Compress, from_fn};
 use actix_web::{App as HttpApp, HttpServer, web};
 use bodega_rest::Door;
+use bodega_worker::Relay;
 use metrics_exporter_prometheus::PrometheusBuilder;
 use tokio::signal::unix::{SignalKind, signal};
 
@@ -37,6 +38,9 @@ pub(crate) async fn serve(config: Config, json: bool) -> Result<(), String> {
         false => (None, false),
     };
     if let (_, true) = demo {
+        // The log is whole before anybody reads it.
+        let relay = Relay::new(platform.clone(), Vec::new());
+        while relay.round().await.map_err(|problem| problem.to_string())? > 0 {}
         begin_anew();
     }
     let news = actix_web::rt::spawn(news::listen(platform.clone(), app.keyring.clone()));
