@@ -20,12 +20,15 @@ const NAME: &str = "event_type";
 /// Events of the organization's own that are shown as samples.
 const SAMPLES: u64 = 3;
 
+/// Tells what a type looks like, by its name.
+type Describe = dyn Fn(&str) -> Option<KnownEvent> + Send + Sync;
+
 /// Every type of event there is. What one looks like is worked out when somebody asks.
 pub struct EventCatalog {
     /// Each type and when it happens, in the order of their names.
     pub types: Vec<(&'static str, &'static str)>,
     /// What a type looks like.
-    pub describe: Box<dyn Fn(&str) -> Option<KnownEvent> + Send + Sync>,
+    pub describe: Box<Describe>,
 }
 
 /// What a type of event looks like.
