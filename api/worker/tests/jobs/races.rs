@@ -84,7 +84,7 @@ async fn nothing_asked_for_is_forgotten(db: Db) {
             for round in 0..60 {
                 // Several at once, in different orders.
                 let mut names = [round % 7, (round + asker) % 7, (round * asker) % 7];
-                if asker % 2 == 0 {
+                if asker.is_multiple_of(2) {
                     names.reverse();
                 }
                 let jobs: Vec<Job> = names

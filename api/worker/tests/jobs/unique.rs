@@ -37,7 +37,7 @@ async fn asked_again_while_waiting(db: Db) {
         |minutes| Job { run_at: bench.now() + TimeDelta::minutes(minutes), ..bench.keyed("a") };
     let (later, sooner) = (at(10), at(5));
     bench.push(&[later.clone(), Job { key: Some("b".to_owned()), ..later.clone() }]).await;
-    bench.push(&[sooner.clone()]).await;
+    bench.push(std::slice::from_ref(&sooner)).await;
     bench.push(&[later]).await;
     let rows = bench.rows().await;
     assert_eq!(rows.len(), 2, "another key is another job");

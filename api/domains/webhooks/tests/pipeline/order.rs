@@ -142,7 +142,7 @@ async fn a_receiver_that_fails_at_random_gets_all_in_order(db: Db) {
     shop.carrier.answers("a.example", move |_| {
         // Every third or so, and never for long.
         let call = calls.fetch_add(1, Ordering::Relaxed).wrapping_mul(2_654_435_761) >> 7;
-        Answer::Status(if call % 3 == 0 { 500 } else { 200 })
+        Answer::Status(if call.is_multiple_of(3) { 500 } else { 200 })
     });
     let mut brands = Vec::new();
     for number in 0..6 {
