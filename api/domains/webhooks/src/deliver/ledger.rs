@@ -3,6 +3,7 @@
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
+use std::time::Duration;
 
 use bodega_courier::Receipt;
 use bodega_kernel::{Language, Platform, Problem, Result, in_powers_of_two, problem};
@@ -21,6 +22,9 @@ const BATCH: usize = 256;
 
 /// Tries that wait to be written; beyond them, sending waits.
 const WAITING_MAX: usize = 2_048;
+
+/// How long to wait before writing again, while others are in the way.
+const PAUSES_MS: [u64; 3] = [20, 100, 500];
 
 /// What happens to a delivery after a try.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -78,7 +82,7 @@ impl Ledger {
             let mut waiting = Vec::with_capacity(BATCH);
             while receiver.recv_many(&mut waiting, BATCH).await > 0 {
                 let (entries, told): (Vec<_>, Vec<_>) = waiting.drain(..).unzip();
-                let written = match write(&platform, &entries).await {
+                let written = match persist(&platform, &entries).await {
                     Ok(()) => true,
                     Err(problem) => {
                         tracing::warn!(%problem, tries = entries.len(), "tries were not written");
@@ -137,6 +141,19 @@ pub(super) fn attempt(
 /// PostgreSQL keeps no NUL.
 fn no_nul(text: String) -> String {
     if text.contains('\0') { text.replace('\0', "\u{fffd}") } else { text }
+}
+
+/// Writes them, again where others were in the way: what is not written is sent twice.
+async fn persist(platform: &Platform, entries: &[Entry]) -> Result<()> {
+    for pause_ms in PAUSES_MS {
+        match write(platform, entries).await {
+            Err(busy) if busy.code.code == problem::BUSY.code => {
+                tokio::time::sleep(Duration::from_millis(pause_ms)).await;
+            }
+            written => return written,
+        }
+    }
+    write(platform, entries).await
 }
 
 #[expect(clippy::disallowed_methods, reason = "tries follow from events and are none")]
