@@ -235,8 +235,8 @@ pub(crate) async fn heartbeat(
     Ok(())
 }
 
-/// Takes from the dead what they were doing: what has no lease any more. A job that was begun as often as it may be, and never
-/// ended, is dead itself: it may be what kills its workers.
+/// Takes from the dead what they were doing: what has no lease any more. A job that was begun as
+/// often as it may be, and never ended, is dead itself: it may be what kills its workers.
 pub(crate) async fn reclaim(platform: &Platform) -> Result<u64, DbErr> {
     let now = bodega_kernel::micros(platform.clock.now());
     let backend = platform.db.backend();

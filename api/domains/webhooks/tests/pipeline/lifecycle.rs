@@ -1,7 +1,11 @@
 //! What an owner does with an endpoint and its deliveries.
 
+use std::sync::Arc;
+
 use bodega_tests::{Db, both};
+use bodega_webhooks::FanOut;
 use chrono::TimeDelta;
+use sea_orm::ConnectionTrait;
 use serde_json::{Value, json};
 
 use crate::carrier::Answer;
@@ -11,6 +15,7 @@ both!(
     what_comes_while_paused_is_sent_when_resumed,
     a_pause_ends_what_the_breaker_did,
     resumed_while_events_are_numbered,
+    resumed_after_the_relay_has_read_of_the_pause,
     cancelled_is_not_sent,
     resent_as_a_new_delivery,
     a_test_is_sent_whatever_the_endpoint_takes,
@@ -84,6 +89,34 @@ async fn resumed_while_events_are_numbered(db: Db) {
     shop.settle().await;
     assert_eq!(shop.carrier.sent("a.example").len(), 15);
     shop.stop().await;
+}
+
+/// The same, held at that very point.
+async fn resumed_after_the_relay_has_read_of_the_pause(db: Db) {
+    if db == Db::Sqlite {
+        return; // One writer at a time: there is no such point.
+    }
+    let shop = Shop::idle(db).await;
+    let endpoint = shop.endpoint("a.example", json!({})).await;
+    act(&shop, "webhook_endpoint.pause", &endpoint).await;
+    shop.brand("A").await;
+    let barrier = shop.platform.db.begin().await.unwrap();
+    let lock = "LOCK TABLE webhook_delivery IN SHARE MODE";
+    barrier.execute_unprepared(lock).await.unwrap();
+    let relay = shop.relay(Arc::new(FanOut::default()));
+    let numbering = tokio::spawn(async move { relay.round().await.unwrap() });
+    let held = "SELECT count(*) FROM pg_locks WHERE NOT granted \
+                AND relation = 'webhook_delivery'::regclass";
+    shop.until(async || shop.number(held, Vec::new()).await == 1).await;
+
+    act(&shop, "webhook_endpoint.resume", &endpoint).await;
+    let shop = shop.work();
+    let jobs = "SELECT count(*) FROM job";
+    shop.until(async || shop.number(jobs, Vec::new()).await == 0).await;
+    barrier.commit().await.unwrap();
+    assert!(numbering.await.unwrap() > 0);
+    shop.settle().await;
+    assert_eq!(shop.carrier.sent("a.example").len(), 1);
 }
 
 async fn cancelled_is_not_sent(db: Db) {
