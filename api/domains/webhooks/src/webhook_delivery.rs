@@ -6,7 +6,8 @@ use chrono::{DateTime, Utc};
 use entity::Owned;
 use entity::webhooks::webhook_delivery::{Column, Entity, Model};
 use entity::webhooks::{event, webhook_attempt, webhook_endpoint};
-use sea_orm::{ColumnTrait, QueryFilter};
+use sea_orm::sea_query::{Expr, ExprTrait};
+use sea_orm::{ColumnTrait, Condition, QueryFilter};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
@@ -227,6 +228,12 @@ async fn cancel(tx: Tx, id: Id<WebhookDelivery>) -> Result<WebhookDelivery> {
 }
 
 /// The rows of an endpoint that wait.
-pub(crate) fn pending(endpoint: uuid::Uuid) -> sea_orm::Condition {
-    sea_orm::Condition::all().add(Column::EndpointId.eq(endpoint)).add(Column::State.eq("pending"))
+pub(crate) fn pending(endpoint: uuid::Uuid) -> Condition {
+    Condition::all().add(Column::EndpointId.eq(endpoint)).add(is_pending())
+}
+
+/// Whether a row waits. The state is written out rather than bound: only so can a database tell,
+/// before it knows the values, that a partial index will do.
+pub(crate) fn is_pending() -> Expr {
+    Expr::col((Entity, Column::State)).eq(Expr::cust("'pending'"))
 }

@@ -17,6 +17,8 @@ use serde_json::{Map, Value};
 use tokio::sync::{mpsc, oneshot};
 use uuid::Uuid;
 
+use crate::webhook_delivery::is_pending;
+
 /// Tries written in one transaction.
 const BATCH: usize = 256;
 
@@ -192,7 +194,7 @@ async fn delivered(tx: &DatabaseTransaction, entries: &[Entry], now: DateTime<Ut
         for chunk in in_powers_of_two(&ids) {
             webhook_delivery::Entity::update_many()
                 .filter(C::Id.is_in(chunk.iter().copied()))
-                .filter(C::State.eq("pending"))
+                .filter(is_pending())
                 .col_expr(C::State, Expr::value("delivered"))
                 .col_expr(C::Attempts, Expr::col(C::Attempts).add(1))
                 .col_expr(C::LastOutcome, Expr::value("delivered"))
@@ -212,7 +214,7 @@ async fn failed(tx: &DatabaseTransaction, entry: &Entry, now: DateTime<Utc>) -> 
     use webhook_delivery::Column as C;
     let mut update = webhook_delivery::Entity::update_many()
         .filter(C::Id.eq(entry.attempt.delivery_id))
-        .filter(C::State.eq("pending"))
+        .filter(is_pending())
         .col_expr(C::Attempts, Expr::col(C::Attempts).add(1))
         .col_expr(C::LastOutcome, Expr::value(entry.attempt.outcome.as_str()))
         .col_expr(C::LastStatus, Expr::value(entry.attempt.status))
