@@ -46,16 +46,31 @@ impl Hook {
 
     /// The next message, answered with this status.
     async fn take(&self, status: u16) -> Message {
+        let (message, mut stream) = self.next().await;
+        answer(&mut stream, status).await;
+        message
+    }
+
+    /// The next message, answered by a receiver that listens no more by then.
+    async fn take_last(self, status: u16) -> Message {
+        let (message, mut stream) = self.next().await;
+        drop(self);
+        answer(&mut stream, status).await;
+        message
+    }
+
+    async fn next(&self) -> (Message, TcpStream) {
         let next = async {
             let (mut stream, _) = self.listener.accept().await.expect("a connection");
-            let message = read(&mut stream).await;
-            let answer =
-                format!("HTTP/1.1 {status} X\r\ncontent-length: 0\r\nconnection: close\r\n\r\n");
-            stream.write_all(answer.as_bytes()).await.expect("an answer");
-            message
+            (read(&mut stream).await, stream)
         };
         timeout(PATIENCE, next).await.expect("a message in time")
     }
+}
+
+async fn answer(stream: &mut TcpStream, status: u16) {
+    let head = format!("HTTP/1.1 {status} X\r\ncontent-length: 0\r\nconnection: close\r\n\r\n");
+    stream.write_all(head.as_bytes()).await.expect("an answer");
 }
 
 async fn read(stream: &mut TcpStream) -> Message {
@@ -200,10 +215,9 @@ async fn what_happens_is_forwarded(db: Db) {
     let more = ["--after", &after, "--secret", ED25519];
     let mut listening = Listening::start(&server.url, &server.live_key, &hook, &more).await;
     assert_eq!(listening.secret, ED25519_PUBLIC);
-    let again = hook.take(204).await;
+    let again = hook.take_last(204).await;
     assert_eq!(again.body["id"], second.body["id"]);
     assert!(again.is_signed_with(ED25519));
-    drop(hook);
     listening.tells(&again, "204").await;
     listening.tells(&third, "connection_refused").await;
     listening.interrupt().await;

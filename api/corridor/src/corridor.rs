@@ -9,7 +9,7 @@ use bodega_contract::{
     Authenticator, Handler, Input, Kind, Limiter, Operation, Recorder, Registry, Reply, read_id,
 };
 use bodega_kernel::{
-    Cx, FieldError, Platform, Problem, Result, Tx, Versions, json, problem, tagged, text,
+    Cx, FieldError, Platform, Problem, Result, ScopeSet, Tx, Versions, json, problem, tagged, text,
 };
 use entity::platform::idempotency_record::Model as Record;
 use futures::FutureExt;
@@ -17,6 +17,7 @@ use futures::future::BoxFuture;
 use serde_json::{Map, Value};
 use uuid::Uuid;
 
+use crate::followers::Followers;
 use crate::idempotency::{self, InProgress, Seal};
 use crate::query::{self, Ask, Expand, Shape};
 use crate::validate;
@@ -108,6 +109,7 @@ pub struct Corridor {
     pub(crate) authenticator: Arc<dyn Authenticator>,
     pub(crate) limiter: Arc<dyn Limiter>,
     pub(crate) recorder: Arc<dyn Recorder>,
+    pub(crate) followers: Followers,
     in_progress: InProgress,
 }
 
@@ -120,8 +122,8 @@ impl Corridor {
         limiter: Arc<dyn Limiter>,
         recorder: Arc<dyn Recorder>,
     ) -> Self {
-        let in_progress = InProgress::default();
-        Self { registry, platform, authenticator, limiter, recorder, in_progress }
+        let (followers, in_progress) = (Followers::default(), InProgress::default());
+        Self { registry, platform, authenticator, limiter, recorder, followers, in_progress }
     }
 
     /// The list of operations.
@@ -178,7 +180,7 @@ impl Corridor {
     ) -> BoxFuture<'a, Result<Answer>> {
         async move {
             let operation = call.operation;
-            authorize(walk.cx, operation.scope)?;
+            authorize(&walk.cx.scopes, operation.scope)?;
             let shape = self.valid(walk, &mut call)?;
             if operation.kind != Kind::Query {
                 let mut answer = self.command(walk, call, tx).await?;
@@ -236,7 +238,7 @@ impl Corridor {
     fn authorize_links(&self, cx: &Cx, resource: &str, nodes: &[Expand]) -> Result<()> {
         for node in nodes {
             if let Some(link) = self.registry.links(resource).iter().find(|l| l.name == node.link) {
-                authorize(cx, self.registry.read_scope(link.target).unwrap_or("*"))?;
+                authorize(&cx.scopes, self.registry.read_scope(link.target).unwrap_or("*"))?;
                 self.authorize_links(cx, link.target, &node.inner)?;
             }
         }
@@ -486,8 +488,8 @@ struct Done {
     stays: bool,
 }
 
-fn authorize(cx: &Cx, scope: &str) -> Result<()> {
-    if scope.is_empty() || cx.scopes.holds(scope) {
+pub(crate) fn authorize(scopes: &ScopeSet, scope: &str) -> Result<()> {
+    if scope.is_empty() || scopes.holds(scope) {
         return Ok(());
     }
     Err(Problem::new(&problem::INSUFFICIENT_SCOPE).with("scope", scope).detail(text(

@@ -10,6 +10,7 @@
 
 mod batch;
 mod corridor;
+mod followers;
 mod idempotency;
 mod query;
 mod validate;
@@ -17,6 +18,7 @@ mod visit;
 
 pub use batch::{BatchLine, BatchMethod, BatchRequest, BatchResult, BatchResults, batches};
 pub use corridor::{Answer, Call, Corridor};
+pub use followers::Place;
 pub use query::{Ask, Expand, PARAMETERS_MAX};
 pub use validate::check;
 pub use visit::{Leave, Outcome, Visit};

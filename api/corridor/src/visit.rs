@@ -8,8 +8,8 @@ use bodega_kernel::{Actor, Cx, Origin, Problem, Result, problem};
 use chrono::{DateTime, Utc};
 use serde_json::Value;
 
-use crate::corridor::{Answer, Call, Corridor};
-use crate::{Expand, batch};
+use crate::corridor::{Answer, Call, Corridor, authorize};
+use crate::{Expand, Place, batch};
 
 /// A database that says nothing at all must not keep callers waiting to be let in.
 const AUTHENTICATE_TIMEOUT: Duration = Duration::from_secs(3);
@@ -102,14 +102,18 @@ impl Corridor {
     /// the first call, and what it did goes to the request log with [`Visit::leave`].
     pub async fn admit<'a>(&'a self, caller: &'a Caller) -> Result<Visit<'a>> {
         let (started, created_at) = (Instant::now(), self.platform.clock.now());
-        let authenticated = self.authenticator.authenticate(caller);
-        let principal = match tokio::time::timeout(AUTHENTICATE_TIMEOUT, authenticated).await {
-            Ok(principal) => principal?,
-            Err(_) => return Err(Problem::new(&problem::DATABASE_UNAVAILABLE).retry_after(2)),
-        };
+        let principal = self.authenticate(caller).await?;
         let (limits, cost, version) = (None, 0, self.platform.versions.latest());
         let corridor = self;
         Ok(Visit { corridor, caller, principal, version, limits, cost, started, created_at })
+    }
+
+    async fn authenticate(&self, caller: &Caller) -> Result<Arc<Principal>> {
+        let authenticated = self.authenticator.authenticate(caller);
+        match tokio::time::timeout(AUTHENTICATE_TIMEOUT, authenticated).await {
+            Ok(principal) => principal,
+            Err(_) => Err(Problem::new(&problem::DATABASE_UNAVAILABLE).retry_after(2)),
+        }
     }
 }
 
@@ -130,8 +134,15 @@ impl Visit<'_> {
 
     /// Walks one call.
     pub async fn call(&self, call: Call<'_>) -> Result<Answer> {
-        let (cx, token) = (self.cx(call.operation.id), self.caller.token.as_deref());
-        self.corridor.guarded(self.corridor.enter(cx, token, self.version, call)).await
+        let (operation, token) = (call.operation, self.caller.token.as_deref());
+        let walk = self.corridor.enter(self.cx(operation.id), token, self.version, call);
+        let answer = self.corridor.guarded(walk).await?;
+        if operation.list.as_ref().is_some_and(|list| list.feed) {
+            // It may have waited. Who lost the right to know meanwhile hears nothing of it.
+            let principal = self.corridor.authenticate(self.caller).await?;
+            authorize(&principal.scopes, operation.scope)?;
+        }
+        Ok(answer)
     }
 
     /// Embeds links in objects of a resource: [`Corridor::embed_as`] the caller.
@@ -142,6 +153,11 @@ impl Visit<'_> {
         links: &[Expand],
     ) -> Result<()> {
         self.corridor.embed_as(&self.cx(""), resource, objects, links).await
+    }
+
+    /// Takes a place among those who follow a log; it is free again when it is dropped.
+    pub fn follow(&self) -> Result<Place> {
+        self.corridor.followers.enter(self.principal.key)
     }
 
     /// Who it is.

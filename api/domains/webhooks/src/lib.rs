@@ -11,7 +11,7 @@ mod event_type;
 mod fan_out;
 mod filter;
 mod rules;
-mod test;
+mod sample;
 mod webhook_attempt;
 mod webhook_delivery;
 mod webhook_health;
@@ -27,7 +27,7 @@ pub use event::EventEntry;
 pub use event_type::{EventCatalog, KnownEvent};
 pub use fan_out::FanOut;
 pub use rules::fits;
-pub use test::fresh_sample;
+pub use sample::fresh_sample;
 
 /// What this domain offers, beside what the others have declared.
 pub fn resources(others: &[Declared]) -> Vec<Declared> {

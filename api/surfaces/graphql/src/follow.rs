@@ -1,15 +1,13 @@
 //! Subscriptions: a log of what happened, followed through the corridor as any caller follows it, and
 //! each entry answered with what was asked of it.
 
-use std::collections::HashMap;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
 use async_graphql::parser::types::OperationType;
 use bodega_contract::{Caller, Operation, Registry};
-use bodega_corridor::{Call, Leave, Visit};
-use bodega_kernel::{FieldError, Problem, Result, problem, text};
+use bodega_corridor::{Call, Leave, Place, Visit};
+use bodega_kernel::{FieldError, Problem, Result, text};
 use serde_json::{Map, Value, json};
-use uuid::Uuid;
 
 use crate::cost::Cost;
 use crate::document::Document;
@@ -28,26 +26,10 @@ const WAIT_S: u64 = 2;
 /// Entries read at once: what a follower who does not keep up has waiting here.
 const READ_AT_ONCE: usize = 50;
 
-/// A process has no more followers.
-const FOLLOWERS_MAX: usize = 1_000;
-
-/// One key has no more followers.
-const FOLLOWERS_OF_KEY_MAX: usize = 100;
-
 /// The list that can be followed, where there is one.
 pub(crate) fn feed(registry: &Registry) -> Option<&Operation> {
     let mut all = registry.operations().iter();
     all.find(|operation| operation.list.as_ref().is_some_and(|list| list.feed))
-}
-
-/// How many followers each key has.
-#[derive(Clone, Default)]
-pub(crate) struct Followers(Arc<Mutex<HashMap<Uuid, usize>>>);
-
-/// A follower's place; free again when dropped.
-struct Place {
-    all: Followers,
-    key: Uuid,
 }
 
 /// Something that is followed.
@@ -122,7 +104,7 @@ impl Service {
             Some(after) => after,
             None => newest(visit, feed).await?,
         };
-        let place = self.followers.enter(visit.principal().key)?;
+        let place = visit.follow()?;
         drop(plan);
         Ok(Subscription {
             service: self.clone(),
@@ -281,30 +263,6 @@ fn rows(mut page: Value) -> Vec<Value> {
     }
 }
 
-impl Followers {
-    fn enter(&self, key: Uuid) -> Result<Place> {
-        let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let (sum, own) = (all.values().sum::<usize>(), all.get(&key).copied().unwrap_or(0));
-        if sum >= FOLLOWERS_MAX || own >= FOLLOWERS_OF_KEY_MAX {
-            return Err(Problem::new(&problem::BUSY).retry_after(5));
-        }
-        all.insert(key, own + 1);
-        Ok(Place { all: self.clone(), key })
-    }
-}
-
-impl Drop for Place {
-    fn drop(&mut self) {
-        let mut all = self.all.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(count) = all.get_mut(&self.key) {
-            *count -= 1;
-            if *count == 0 {
-                all.remove(&self.key);
-            }
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -314,16 +272,5 @@ mod tests {
         assert!(fits("order.confirmed", "order.confirmed"));
         assert!(fits("order.*", "order.confirmed") && fits("*", "order.confirmed"));
         assert!(!fits("order", "order.confirmed") && !fits("brand.*", "order.confirmed"));
-    }
-
-    #[test]
-    fn a_key_has_so_many_places_and_gets_them_back() {
-        let (all, key) = (Followers::default(), Uuid::now_v7());
-        let mut places: Vec<_> = (0..FOLLOWERS_OF_KEY_MAX).map(|_| all.enter(key)).collect();
-        assert!(places.iter().all(Result::is_ok));
-        assert!(all.enter(key).is_err());
-        assert!(all.enter(Uuid::now_v7()).is_ok());
-        places.pop();
-        assert!(all.enter(key).is_ok());
     }
 }

@@ -34,7 +34,6 @@ pub use breaking::breaking_changes;
 pub use engine::Engine;
 pub use selection::Selection;
 
-use follow::Followers;
 use persisted::Persisted;
 use service::Service;
 
@@ -59,8 +58,8 @@ impl Door {
     pub fn new(corridor: Arc<Corridor>, settings: Settings) -> Result<Self, String> {
         let Settings { introspection, trusted_proxies } = settings;
         let engine = Engine::new(corridor.registry())?;
-        let (persisted, followers) = (Persisted::new(), Followers::default());
-        let service = Service { engine, corridor, persisted, followers, introspection };
+        let persisted = Persisted::new();
+        let service = Service { engine, corridor, persisted, introspection };
         let service = Arc::new(service);
         Ok(Self { service, trusted_proxies })
     }

@@ -12,7 +12,6 @@ use crate::cost::Cost;
 use crate::document::Document;
 use crate::engine::Engine;
 use crate::error::Fault;
-use crate::follow::Followers;
 use crate::http::Params;
 use crate::model::operation;
 use crate::persisted::Persisted;
@@ -25,7 +24,6 @@ pub(crate) struct Service {
     pub(crate) engine: Engine,
     pub(crate) corridor: Arc<Corridor>,
     pub(crate) persisted: Persisted,
-    pub(crate) followers: Followers,
     /// Whether the schema may be asked for.
     pub(crate) introspection: bool,
 }

@@ -2,7 +2,6 @@
 //! through the corridor, as anybody reads it, so that a key that is revoked ends its streams.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use actix_web::http::StatusCode;
@@ -10,7 +9,7 @@ use actix_web::http::header::{self, HeaderName, HeaderValue};
 use actix_web::web::Bytes;
 use actix_web::{Error, HttpRequest, HttpResponse, HttpResponseBuilder};
 use bodega_contract::{Caller, Method, Operation, Registry, Route};
-use bodega_corridor::{Call, Corridor, Leave};
+use bodega_corridor::{Call, Corridor, Leave, Place};
 use bodega_kernel::{FieldError, Problem, Result, problem, text};
 use futures::{StreamExt, stream};
 use serde_json::Value;
@@ -23,11 +22,6 @@ const WAIT_S: u64 = 2;
 
 /// Something is sent at least this often, so that nobody in between takes the line for dead.
 const HEARTBEAT: Duration = Duration::from_secs(10);
-
-/// A process has no more streams.
-const STREAMS_MAX: usize = 1_000;
-
-static STREAMS: AtomicUsize = AtomicUsize::new(0);
 
 /// The list that a path ending in `/stream` follows.
 pub(crate) fn feed(registry: &'static Registry, path: &str) -> Option<&'static Operation> {
@@ -52,25 +46,6 @@ struct Follower {
     _place: Place,
 }
 
-/// A place among the streams; free again when dropped.
-struct Place;
-
-impl Place {
-    fn take() -> Result<Self> {
-        if STREAMS.fetch_add(1, Ordering::Relaxed) >= STREAMS_MAX {
-            drop(Self);
-            return Err(Problem::new(&problem::BUSY).retry_after(5));
-        }
-        Ok(Self)
-    }
-}
-
-impl Drop for Place {
-    fn drop(&mut self) {
-        STREAMS.fetch_sub(1, Ordering::Relaxed);
-    }
-}
-
 /// Follows from `Last-Event-ID`, from `after`, or from now.
 pub(crate) async fn follow(
     request: &HttpRequest,
@@ -92,7 +67,7 @@ async fn begin(
 ) -> Result<Follower> {
     let caller = incoming.caller.clone();
     let mut visit = corridor.admit(&caller).await?;
-    let place = Place::take()?;
+    let place = visit.follow()?;
     let mut query = query(request.query_string())?;
     let asked = query.iter().position(|(name, _)| name == "after").map(|at| query.remove(at).1);
     let asked = one(request.headers(), "last-event-id").map(str::to_owned).or(asked);

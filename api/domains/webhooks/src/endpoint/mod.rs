@@ -20,7 +20,7 @@ use crate::deliver;
 use crate::filter::Filter;
 use crate::webhook_delivery::WebhookDelivery;
 use crate::webhook_health::WebhookHealth;
-use crate::{named, test};
+use crate::{named, sample};
 
 pub use types::*;
 
@@ -252,7 +252,7 @@ async fn resume(tx: Tx, id: Id<WebhookEndpoint>) -> Result<WebhookEndpoint> {
 
 async fn send_test(tx: Tx, id: Id<WebhookEndpoint>, body: WebhookTest) -> Result<WebhookDelivery> {
     let row = tx.load(id).await?;
-    let delivery = test::sample_delivery(&tx, &row, &body.event_type.0)?;
+    let delivery = sample::delivery(&tx, &row, &body.event_type.0)?;
     deliver::insert(tx.db(), std::slice::from_ref(&delivery)).await?;
     tx.enqueue(deliver::job(&row, tx.now));
     let now = tx.now;

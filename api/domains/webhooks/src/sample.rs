@@ -10,7 +10,7 @@ use crate::deliver;
 use crate::event_type::EventCatalog;
 
 /// A delivery of a sample, with an id of its own so that no receiver takes it for one it has seen.
-pub(crate) fn sample_delivery(
+pub(crate) fn delivery(
     tx: &Tx,
     endpoint: &webhook_endpoint::Model,
     kind: &str,
