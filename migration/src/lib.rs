@@ -8,6 +8,7 @@ mod m20261120_000004_catalog;
 mod m20261120_000005_collections;
 mod m20261120_000006_jobs;
 mod m20261120_000007_webhooks;
+mod m20261120_000008_trusted_documents;
 
 pub use sea_orm_migration::MigratorTrait;
 use sea_orm_migration::prelude::*;
@@ -25,6 +26,7 @@ impl MigratorTrait for Migrator {
             Box::new(Whole(m20261120_000005_collections::Migration)),
             Box::new(Whole(m20261120_000006_jobs::Migration)),
             Box::new(Whole(m20261120_000007_webhooks::Migration)),
+            Box::new(Whole(m20261120_000008_trusted_documents::Migration)),
         ]
     }
 }

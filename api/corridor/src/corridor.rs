@@ -449,8 +449,11 @@ impl Corridor {
                 let key_of = |object: &Value| object[link.key].as_str().and_then(read_id);
                 let mut keys: Vec<Uuid> =
                     objects.iter().filter_map(|object| key_of(object)).collect();
+                let keyed = keys.len();
                 keys.sort_unstable();
                 keys.dedup();
+                // What was asked for twice, as by two events of one object, is each time given whole.
+                let shared = keys.len() < keyed;
                 let mut found: HashMap<Uuid, Vec<Value>> = if keys.is_empty() {
                     HashMap::new()
                 } else {
@@ -466,6 +469,9 @@ impl Corridor {
                     let key = key_of(object);
                     let value = match (link.one, key) {
                         // Many objects may share the one they belong to; each has its own children.
+                        (false, Some(key)) if shared => {
+                            found.get(&key).cloned().unwrap_or_default().into()
+                        }
                         (true, Some(key)) => {
                             found.get(&key).and_then(|v| v.first()).cloned().unwrap_or_default()
                         }

@@ -131,7 +131,7 @@ pub struct Page<V> {
 /// What a cursor says, once opened: the row to go on from, and which way.
 #[derive(Serialize, Deserialize)]
 struct Place {
-    issued_s: i64,
+    issued_h: i64,
     backward: bool,
     value: FilterValue,
     id: Uuid,
@@ -229,7 +229,8 @@ impl Cx {
             other => return Err(Problem::internal(format!("an id that is {other:?}"))),
         };
         let place = Place {
-            issued_s: self.now.timestamp(),
+            // No finer, so that a page that is still so is the same page, with the same ETag.
+            issued_h: self.now.timestamp() / 3600,
             backward,
             value: from_column(row.get(sort))?,
             id,
@@ -249,7 +250,7 @@ impl Cx {
         };
         let content = self.platform.sealer.open(context, token).ok_or_else(invalid)?;
         let place: Place = serde_json::from_slice(&content).map_err(|_| invalid())?;
-        if self.now.timestamp() - place.issued_s > CURSOR_HOURS * 3600 {
+        if self.now.timestamp() / 3600 - place.issued_h > CURSOR_HOURS {
             return Err(invalid());
         }
         Ok(place)

@@ -4,12 +4,15 @@ use std::sync::Arc;
 
 use bodega_contract::{Limiter, Registry};
 use bodega_corridor::Corridor;
-use bodega_identity::{Keyring, LogRecorder, Writing};
+use bodega_graphql::Engine;
+use bodega_identity::{Checks, Keyring, LogRecorder, Writing};
 use bodega_kernel::{Database, Keys, Platform, SystemClock, Versions};
+use bodega_webhooks::Selections;
 use entity::platform::setting;
 use sea_orm::{ColumnTrait, EntityTrait, IntoActiveModel, QueryFilter};
 
 use crate::config::Config;
+use crate::graphql::Graphql;
 use crate::limits::{DailyCounts, InMemory, InRedis};
 use crate::{migrate, work};
 
@@ -36,6 +39,7 @@ pub(crate) fn versions() -> Versions {
 /// What a running program is made of.
 pub(crate) struct App {
     pub(crate) corridor: Arc<Corridor>,
+    pub(crate) engine: Arc<Engine>,
     pub(crate) keyring: Arc<Keyring>,
     pub(crate) counts: Arc<DailyCounts>,
     pub(crate) memory: Arc<InMemory>,
@@ -73,9 +77,13 @@ pub(crate) async fn build(config: &Config, platform: Arc<Platform>) -> Result<Ap
     let keyring = Keyring::new(platform.clone());
     let (recorder, writing) = LogRecorder::start(platform.clone());
     let figures = recorder.figures();
-    let corridor =
-        Arc::new(Corridor::new(registry, platform, keyring.clone(), limiter, Arc::new(recorder)));
-    Ok(App { corridor, keyring, counts, memory, figures, recorder: writing })
+    let (ports, recorder) = (platform.clone(), Arc::new(recorder));
+    let corridor = Corridor::new(registry, platform, keyring.clone(), limiter, recorder);
+    let (corridor, engine) = (Arc::new(corridor), Arc::new(Engine::new(registry)?));
+    let graphql = Graphql::new(&engine, &corridor);
+    ports.ports.give(Selections(graphql.clone()));
+    ports.ports.give(Checks(graphql));
+    Ok(App { corridor, engine, keyring, counts, memory, figures, recorder: writing })
 }
 
 /// The key that cursors are sealed with: made once, shared by every node.
@@ -108,7 +116,7 @@ mod tests {
 
     use bodega_identity::ScopeName;
     use bodega_kernel::{Actor, Cx, Origin, ScopeSet};
-    use serde_json::json;
+    use serde_json::{Value, json};
     use uuid::Uuid;
 
     use crate::config::Config;
@@ -124,7 +132,14 @@ mod tests {
         let config = Config { data_dir: folder.path().to_owned(), ..Config::default() };
         let platform = super::platform(&config, true).await.expect("a platform");
         let app = super::build(&config, platform.clone()).await.expect("the parts");
-        let engine = bodega_graphql::Engine::new(app.corridor.registry()).expect("a schema");
+        let cx = |scopes: ScopeSet| {
+            let actor = Actor { kind: "system", id: None };
+            let origin = Origin::system("webhook_endpoint.select", super::FIRST_VERSION);
+            Cx::reading(platform.clone(), Uuid::now_v7(), actor, Arc::new(scopes), origin)
+        };
+        let run = async |scopes: ScopeSet, resource: &str, text: &str, objects: Vec<Value>| {
+            app.engine.select(&app.corridor, &cx(scopes), resource, text, objects).await
+        };
         for bad in [
             "{ nope }",
             "{ id",
@@ -134,29 +149,23 @@ mod tests {
             "{ id } } query x { brands { totalCount }",
             "{ ...f } } fragment f on Product { id",
             "{ id @include(if: $yes) }",
-            "{ variants { prices { variant { prices { variant { prices { id } } } } } } id } #",
+            "{ variants { prices { variant { prices { variant { prices { id } } } } } } id } }",
         ] {
-            let refused = engine.selection("product", bad, "/payload").await.err();
+            let refused = run(ScopeSet::all(), "product", bad, Vec::new()).await.err();
             let refused = refused.unwrap_or_else(|| panic!("{bad} is taken"));
-            assert_eq!(refused.errors[0].pointer, "/payload", "{bad}");
+            assert_eq!(refused.code.code, "selection_not_valid", "{bad}");
+            assert_eq!(refused.errors[0].pointer, "/selection", "{bad}");
         }
-        assert!(engine.selection("nothing", "{ id }", "").await.is_err());
+        assert!(run(ScopeSet::all(), "nothing", "{ id }", Vec::new()).await.is_err());
 
         let text = "{ name: title brand { name } status: __typename }";
-        let selection = engine.selection("product", text, "").await.expect("a selection");
         let object =
             json!({"id": "prod_01k78agk00e008000000000001", "title": "Hammer", "brand_id": null});
-        let cx = |scopes: ScopeSet| {
-            let actor = Actor { kind: "system", id: None };
-            let origin = Origin::system("webhook.shape", super::FIRST_VERSION);
-            Cx::reading(platform.clone(), Uuid::now_v7(), actor, Arc::new(scopes), origin)
-        };
-        let run = async |scopes: ScopeSet| {
-            engine.run_selection(&app.corridor, &cx(scopes), &selection, object.clone()).await
-        };
-        let shown = run(ScopeSet::all()).await.expect("an object");
+        let shown = run(ScopeSet::all(), "product", text, vec![object.clone()]).await;
+        let shown = shown.expect("objects").remove(0).expect("an object");
         assert_eq!(shown, json!({"name": "Hammer", "brand": null, "status": "Product"}));
-        let refused = run(ScopeSet::default()).await.expect_err("no scope to read brands");
+        let refused = run(ScopeSet::default(), "product", text, vec![object]).await;
+        let refused = refused.expect_err("no scope to read brands");
         assert_eq!(refused.code.code, "insufficient_scope");
     }
 

@@ -8,6 +8,7 @@ mod commands;
 mod config;
 mod demo;
 mod forwarder;
+mod graphql;
 mod in_hand;
 mod limits;
 mod migrate;

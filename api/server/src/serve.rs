@@ -7,6 +7,7 @@ use std::time::Duration;
 use actix_web::dev::Server;
 use actix_web::middleware::{Compress, from_fn};
 use actix_web::{App as HttpApp, HttpServer, web};
+use bodega_identity::TrustedDocuments;
 use bodega_rest::Door;
 use bodega_worker::Relay;
 use metrics_exporter_prometheus::PrometheusBuilder;
@@ -16,6 +17,7 @@ use crate::admin::{self, Health};
 use crate::app::{self, App};
 use crate::config::Config;
 use crate::demo::{self, Demo};
+use crate::graphql::Trusted;
 use crate::in_hand::{self, InHand};
 use crate::work::{Ended, Labor};
 use crate::{news, upkeep};
@@ -49,7 +51,9 @@ pub(crate) async fn serve(config: Config, json: bool) -> Result<(), String> {
         introspection: config.graphql_introspection,
         trusted_proxies: config.trusted_proxies,
     };
-    let graphql = bodega_graphql::Door::new(app.corridor.clone(), settings)?;
+    let trusted = Arc::new(Trusted(TrustedDocuments::new(platform.clone())));
+    let (engine, corridor) = (app.engine.clone(), app.corridor.clone());
+    let graphql = bodega_graphql::Door::new(engine, corridor, trusted, settings);
     let labor = config.worker.then(|| Labor::start(&config, &platform)).transpose()?;
 
     let signals = platform.clone();

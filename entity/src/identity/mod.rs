@@ -5,3 +5,4 @@ pub mod audit_entry;
 pub mod deprecated_use;
 pub mod organization;
 pub mod request;
+pub mod trusted_document;

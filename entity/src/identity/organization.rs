@@ -15,6 +15,8 @@ pub struct Model {
     pub currency: String,
     pub language: String,
     pub time_zone: String,
+    /// Whether GraphQL answers to documents on the organization's list only.
+    pub trusted_documents_only: bool,
     pub external_id: Option<String>,
     pub metadata: Json,
     pub version: i64,

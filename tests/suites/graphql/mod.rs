@@ -9,3 +9,4 @@ mod parity;
 mod problems;
 mod statements;
 mod subscriptions;
+mod trusted;

@@ -211,7 +211,7 @@ fn plain(value: &Value) -> Value {
     match value {
         Value::Object(members) => {
             let each = members.iter().map(|(name, value)| match name.as_str() {
-                "amount" | "traceparent" | "hint" | "secret" | "hash" if !value.is_null() => {
+                "amount" | "traceparent" | "hint" | "secret" | "sha256" if !value.is_null() => {
                     (name.clone(), json!(name))
                 }
                 // Pages of what is there; what is there grows.

@@ -84,6 +84,8 @@ const ADMIN: &[&str] = &[
     "catalog:read",
     "catalog:write",
     "events:read",
+    "graphql:read",
+    "graphql:write",
     "organization:read",
     "organization:write",
     "keys:read",
@@ -177,6 +179,13 @@ pub const FIXTURES: &[Fixture] = &[
         resource: "webhook_delivery",
         origin: Origin::By("webhook_endpoint.test"),
         actions: &[act("resend", &[]), act("cancel", &[])],
+        ..NONE
+    },
+    Fixture {
+        resource: "trusted_document",
+        create: Some(
+            || json!({"text": format!("{{ brands {{ totalCount }} }} # {}", fresh("q")), "name": fresh("Brands"), "external_id": fresh("document")}),
+        ),
         ..NONE
     },
     Fixture { resource: "webhook_attempt", origin: Origin::Planted, ..NONE },

@@ -1,8 +1,10 @@
-//! Organizations, API keys, the audit log, the request log, and what keys still use of what goes away.
+//! Organizations, API keys, trusted documents, the audit log, the request log, and what keys still use
+//! of what goes away.
 
 mod api_key;
 mod audit_entry;
 mod deprecation;
+mod documents;
 mod keyring;
 mod organization;
 mod plan;
@@ -10,18 +12,21 @@ mod recorder;
 mod request;
 mod scopes;
 mod secret;
+mod trusted_document;
 
 use bodega_contract::Declared;
 
 pub use api_key::{ApiKey, ApiKeyCreate, NewApiKey, issue, revoke};
 pub use audit_entry::AuditEntry;
 pub use deprecation::DeprecatedUse;
+pub use documents::{Checks, DocumentCheck, TrustedDocuments};
 pub use keyring::{KEYS, Keyring};
 pub use organization::{Founded, NewOrganization, Organization, OrganizationCreate, found};
 pub use plan::{PLANS, PlanName};
 pub use recorder::{Figures, LogRecorder, Writing, purge_requests};
 pub use request::Request;
 pub use scopes::{Preset, ScopeName};
+pub use trusted_document::TrustedDocument;
 
 /// What this domain offers.
 pub fn resources() -> Vec<Declared> {
@@ -31,5 +36,6 @@ pub fn resources() -> Vec<Declared> {
         audit_entry::resource().into(),
         request::resource().into(),
         deprecation::resource().into(),
+        trusted_document::resource().into(),
     ]
 }

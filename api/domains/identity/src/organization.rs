@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use crate::api_key::{NewApiKey, issue};
+use crate::documents::DOCUMENTS;
 use crate::{ApiKeyCreate, PlanName, Preset};
 
 pub(crate) fn resource() -> Resource<Organization> {
@@ -57,6 +58,8 @@ pub struct Organization {
     /// The time zone that decides its days (IANA).
     #[schema(max_length = 64)]
     pub time_zone: String,
+    /// Whether GraphQL answers to `trusted_documents` only.
+    pub trusted_documents_only: bool,
     /// Your own id for the object.
     #[schema(max_length = 200)]
     pub external_id: Option<String>,
@@ -89,6 +92,7 @@ impl From<Model> for Organization {
             currency,
             language,
             time_zone,
+            trusted_documents_only,
             external_id,
             metadata,
             version,
@@ -104,6 +108,7 @@ impl From<Model> for Organization {
             currency,
             language,
             time_zone,
+            trusted_documents_only,
             external_id,
             metadata: Metadata::stored(metadata),
             version,
@@ -171,6 +176,10 @@ pub struct OrganizationPatch {
     #[serde(default)]
     #[schema(pattern = "^[A-Za-z]+(/[A-Za-z0-9_+-]+){0,2}$", max_length = 64, nullable = false)]
     pub time_zone: Option<String>,
+    /// Whether GraphQL answers to `trusted_documents` only.
+    #[serde(default)]
+    #[schema(nullable = false)]
+    pub trusted_documents_only: Option<bool>,
     /// Your own id for the object.
     #[serde(default)]
     #[schema(required = false)]
@@ -215,10 +224,17 @@ async fn update(tx: Tx, id: Id<Organization>, patch: OrganizationPatch) -> Resul
     let row = tx.load(id).await?;
     let mut metadata = row.metadata.clone();
     patch.metadata.apply(&mut metadata)?;
+    if patch.trusted_documents_only.is_some() {
+        tx.signal(DOCUMENTS);
+    }
     tx.update(&UPDATED, row, |next| {
         patch.name.into_iter().for_each(|name| next.name = name);
         patch.language.into_iter().for_each(|language| next.language = language);
         patch.time_zone.into_iter().for_each(|zone| next.time_zone = zone);
+        patch
+            .trusted_documents_only
+            .into_iter()
+            .for_each(|only| next.trusted_documents_only = only);
         patch.external_id.map(|id| id.0).apply(&mut next.external_id);
         next.metadata = metadata;
     })
@@ -245,6 +261,7 @@ pub async fn found(tx: &Tx, id: Id<Organization>, body: OrganizationCreate) -> R
         currency: body.currency.as_str().to_owned(),
         language: body.language,
         time_zone: body.time_zone,
+        trusted_documents_only: false,
         external_id: body.external_id.map(|id| id.0),
         metadata: body.metadata.into_json(),
         version: 1,

@@ -37,6 +37,8 @@ scopes! {
     EventsRead = "events:read": "See the events of everything that changes.",
     WebhooksRead = "webhooks:read": "See webhook endpoints, deliveries and attempts.",
     WebhooksWrite = "webhooks:write": "Make and change webhook endpoints, and send events again.",
+    GraphqlRead = "graphql:read": "See the GraphQL documents that the organization trusts.",
+    GraphqlWrite = "graphql:write": "Trust GraphQL documents, or no more.",
     OrganizationRead = "organization:read": "See the organization.",
     OrganizationWrite = "organization:write": "Change the organization's name and settings.",
     KeysRead = "keys:read": "See API keys (never their secrets).",

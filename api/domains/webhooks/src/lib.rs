@@ -12,6 +12,7 @@ mod fan_out;
 mod filter;
 mod rules;
 mod sample;
+mod selection;
 mod webhook_attempt;
 mod webhook_delivery;
 mod webhook_health;
@@ -28,6 +29,7 @@ pub use event_type::{EventCatalog, KnownEvent};
 pub use fan_out::FanOut;
 pub use rules::fits;
 pub use sample::fresh_sample;
+pub use selection::{Selections, Selector};
 
 /// What this domain offers, beside what the others have declared.
 pub fn resources(others: &[Declared]) -> Vec<Declared> {

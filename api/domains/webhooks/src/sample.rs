@@ -8,9 +8,10 @@ use uuid::Uuid;
 
 use crate::deliver;
 use crate::event_type::EventCatalog;
+use crate::selection::Selection;
 
 /// A delivery of a sample, with an id of its own so that no receiver takes it for one it has seen.
-pub(crate) fn delivery(
+pub(crate) async fn delivery(
     tx: &Tx,
     endpoint: &webhook_endpoint::Model,
     kind: &str,
@@ -21,8 +22,13 @@ pub(crate) fn delivery(
         Problem::new(&problem::NOT_FOUND).at(FieldError::body("/event_type", "unknown", detail))
     })?;
     let id = Uuid::now_v7();
-    let sample = fresh_sample(&known.sample, id, &endpoint.api_version, tx.now);
+    let mut sample = fresh_sample(&known.sample, id, &endpoint.api_version, tx.now);
     let object_id = sample["object_id"].as_str().unwrap_or_default().to_owned();
+    if let Some(selection) = Selection::of(endpoint).filter(|one| one.is_of(kind)) {
+        let objects = vec![sample["data"].take()];
+        let shapes = selection.shapes(&tx.platform, endpoint, objects).await?;
+        sample["data"] = shapes.into_iter().next().unwrap_or(Ok(Value::Null))?;
+    }
     let sample = deliver::Sample { id, kind, object_id, payload: sample.to_string() };
     Ok(deliver::of_sample(endpoint, sample, tx.now))
 }

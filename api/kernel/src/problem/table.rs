@@ -50,6 +50,9 @@ problems! {
     ORIGIN_NOT_ALLOWED "origin_not_allowed" 403 "Origin not allowed" / "Origen no permitido":
         "The key may be used in a browser only on the origins it was given."
         / "La clave sólo se puede usar en un navegador desde los orígenes que se le asignaron."
+    DOCUMENT_NOT_TRUSTED "document_not_trusted" 403 "Document not trusted" / "Documento no autorizado":
+        "The organization answers to documents on its list only, and this is none of them."
+        / "La organización sólo responde a los documentos de su lista, y este no es uno de ellos."
     DESTINATION_NOT_ALLOWED "destination_not_allowed" 403 "Destination not allowed" / "Destino no permitido":
         "Webhooks are not sent there: only to public addresses, over HTTP or HTTPS, without a user in the URL."
         / "Ahí no se envían webhooks: sólo a direcciones públicas, por HTTP o HTTPS, sin usuario en la URL."
@@ -108,6 +111,12 @@ problems! {
     FILTER_NOT_VALID "filter_not_valid" 409 "Filter not valid" / "Filtro no válido":
         "The filter expression does not compile, or costs too much; the error tells the line and column."
         / "La expresión del filtro no compila, o cuesta demasiado; el error indica la línea y la columna."
+    DOCUMENT_NOT_VALID "document_not_valid" 409 "Document not valid" / "Documento no válido":
+        "The GraphQL document goes beyond a bound, or does not fit the schema; the error tells why."
+        / "El documento de GraphQL rebasa un límite o no corresponde al esquema; el error indica por qué."
+    SELECTION_NOT_VALID "selection_not_valid" 409 "Selection not valid" / "Selección no válida":
+        "The GraphQL selection does not fit the objects that the endpoint is sent; the error tells why."
+        / "La selección de GraphQL no corresponde a los objetos que recibe el destino; el error indica por qué."
     HEADER_NOT_ALLOWED "header_not_allowed" 409 "Header not allowed" / "Encabezado no permitido":
         "A webhook sets this header itself, or no message can carry it."
         / "Un webhook pone ese encabezado por su cuenta, o ningún mensaje puede llevarlo."

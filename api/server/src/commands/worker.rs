@@ -7,14 +7,15 @@ use crate::admin::{self, Health};
 use crate::app;
 use crate::config::Config;
 use crate::serve::{bind, told_to_stop};
-use crate::work::{self, Labor};
+use crate::work::Labor;
 
 /// Works until SIGTERM or SIGINT.
 pub(crate) async fn worker(config: &Config) -> Result<(), String> {
     let prometheus = PrometheusBuilder::new().install_recorder().map_err(|e| e.to_string())?;
     let admin = bind(config.admin_listen)?;
     let platform = app::platform(config, config.migrate).await?;
-    work::give_ports(config, &platform, Box::leak(Box::new(app::registry())));
+    // Selections are run through the corridor.
+    let _app = app::build(config, platform.clone()).await?;
     let labor = Labor::start(config, &platform)?;
     let health = Health { platform, figures: None, prometheus };
     let operating = HttpServer::new(move || App::new().configure(admin::routes(health.clone())))

@@ -77,6 +77,21 @@ impl Engine {
         Ok(document)
     }
 
+    /// Whether a document can be asked: it is within its bounds and fits the schema. If not, why.
+    pub async fn check(&self, text: &str) -> Result<(), String> {
+        let told = |fault: &Fault| {
+            let said = fault.message.as_deref().unwrap_or(fault.problem.code.code);
+            match fault.locations.first() {
+                Some(at) => format!("line {}, column {}: {said}", at.line, at.column),
+                None => said.to_owned(),
+            }
+        };
+        match self.document(text).await {
+            Ok(_) => Ok(()),
+            Err(faults) => Err(faults.first().map(told).unwrap_or_default()),
+        }
+    }
+
     /// What a valid document asks of the schema itself; null for all else that it asks.
     pub(crate) async fn introspect(
         &self,

@@ -83,7 +83,7 @@ impl Service {
         caller: &Caller,
         params: &Params,
     ) -> std::result::Result<Subscription, Stop> {
-        let document = self.document(params).await?;
+        let document = self.document(visit.principal().organization, params).await?;
         let operation = document.operation(params.operation_name.as_deref())?;
         let feed = feed(self.engine.registry)
             .filter(|_| operation.node.ty == OperationType::Subscription)

@@ -23,6 +23,7 @@ mod run;
 mod schema;
 mod selection;
 mod service;
+mod trust;
 mod values;
 
 use std::sync::Arc;
@@ -32,7 +33,7 @@ use bodega_corridor::Corridor;
 
 pub use breaking::breaking_changes;
 pub use engine::Engine;
-pub use selection::Selection;
+pub use trust::Trust;
 
 use persisted::Persisted;
 use service::Service;
@@ -55,13 +56,16 @@ pub struct Settings {
 
 impl Door {
     /// A door to a corridor.
-    pub fn new(corridor: Arc<Corridor>, settings: Settings) -> Result<Self, String> {
+    pub fn new(
+        engine: Arc<Engine>,
+        corridor: Arc<Corridor>,
+        trust: Arc<dyn Trust>,
+        settings: Settings,
+    ) -> Self {
         let Settings { introspection, trusted_proxies } = settings;
-        let engine = Engine::new(corridor.registry())?;
         let persisted = Persisted::new();
-        let service = Service { engine, corridor, persisted, introspection };
-        let service = Arc::new(service);
-        Ok(Self { service, trusted_proxies })
+        let service = Arc::new(Service { engine, corridor, trust, persisted, introspection });
+        Self { service, trusted_proxies }
     }
 }
 

@@ -1,14 +1,14 @@
 //! A selection of one object, kept and run later: what shapes a webhook's payload.
 //!
-//! It is written as in a query, `{ id title brand { name } }`, checked when it is saved
-//! ([`Engine::selection`]) and run on an object as the API shows it ([`Engine::run_selection`]), with
-//! the links embedded by the rights of whoever is in the context.
+//! It is written as in a query, `{ id title brand { name } }`, checked when it is saved and
+//! run on objects as the API shows them, with the links embedded by the rights of whoever is in the
+//! context.
 
 use std::sync::Arc;
 
 use async_graphql::parser::types::Selection as Selected;
 use bodega_corridor::Corridor;
-use bodega_kernel::{Cx, FieldError, Problem, Result, text};
+use bodega_kernel::{Cx, FieldError, Problem, Result, problem, text};
 use serde_json::Value;
 
 use crate::cost::Cost;
@@ -21,20 +21,22 @@ use crate::project::Writer;
 use crate::values::Variables;
 
 /// A selection that fits a resource's objects.
-#[derive(Clone)]
-pub struct Selection {
+struct Selection {
     resource: &'static str,
     document: Arc<Document>,
 }
 
 impl Engine {
-    /// Checks a selection of a resource's objects: it is in bounds, fits the schema and stands for
-    /// itself, without variables. What is wrong is told at `pointer` of the body it came in.
-    pub async fn selection(&self, resource: &str, text: &str, pointer: &str) -> Result<Selection> {
+    async fn selection(&self, resource: &str, text: &str) -> Result<Selection> {
         self.checked(resource, text).await.map_err(|fault| {
-            let told = fault.message.unwrap_or_else(|| fault.problem.code.code.to_owned());
-            let detail = text_of(&told);
-            Problem::invalid(FieldError::body(pointer, "invalid", detail))
+            let mut told = fault.message.unwrap_or_else(|| fault.problem.code.code.to_owned());
+            if let Some(at) = fault.locations.first() {
+                // The first line is ours.
+                let line = at.line.saturating_sub(1);
+                told = format!("line {line}, column {}: {told}", at.column);
+            }
+            let error = FieldError::body("/selection", "selection_not_valid", text_of(&told));
+            Problem::new(&problem::SELECTION_NOT_VALID).at(error)
         })
     }
 
@@ -48,7 +50,7 @@ impl Engine {
         let is_root = |source: &Source| *source == Source::Operation(index);
         let field = root.fields.iter().find(|field| is_root(&field.source)).ok_or_else(none)?;
         // As the selection of the field that reads one object: that it is no more is seen below.
-        let wrapped = format!("{{ {}(id: \"\") {text} }}", field.name);
+        let wrapped = format!("{{ {}(id: \"\")\n{text}\n}}", field.name);
         let refused = |faults: Vec<Fault>| faults.into_iter().next().unwrap_or_else(none);
         let document = self.document(&wrapped).await.map_err(refused)?;
         let parsed = document.operation(None)?;
@@ -66,15 +68,18 @@ impl Engine {
         Ok(Selection { resource: operation.resource, document })
     }
 
-    /// What a selection shows of an object. A link that the context has no scope to read refuses
-    /// the whole.
-    pub async fn run_selection(
+    /// What a selection shows of each of these objects; without objects it is only checked. It has to
+    /// be in bounds, fit the schema, stand for itself, without variables, and lead to nothing that the
+    /// context has no scope to read. What is wrong is told at `/selection` of the body it came in.
+    pub async fn select(
         &self,
         corridor: &Corridor,
         cx: &Cx,
-        selection: &Selection,
-        mut object: Value,
-    ) -> Result<Value> {
+        resource: &str,
+        text: &str,
+        mut objects: Vec<Value>,
+    ) -> Result<Vec<Result<Value>>> {
+        let selection = self.selection(resource, text).await?;
         let failed = |fault: Fault| fault.problem;
         let operation = selection.document.operation(None).map_err(failed)?;
         let variables = Variables::new();
@@ -85,13 +90,17 @@ impl Engine {
             return Err(Problem::internal("a selection of nothing"));
         };
         let links = plan::links(&root.fields);
-        corridor.embed_as(cx, selection.resource, vec![&mut object], &links).await?;
-        let mut writer = Writer::default();
-        writer.root(root, field, &object);
-        match writer.faults.into_iter().next() {
-            Some(fault) => Err(fault.problem),
-            None => serde_json::from_slice(&writer.out).map_err(Problem::internal),
-        }
+        let all = objects.iter_mut().collect();
+        corridor.embed_as(cx, selection.resource, all, &links).await?;
+        let shown = |object: &Value| {
+            let mut writer = Writer::default();
+            writer.root(root, field, object);
+            match writer.faults.into_iter().next() {
+                Some(fault) => Err(fault.problem),
+                None => serde_json::from_slice(&writer.out).map_err(Problem::internal),
+            }
+        };
+        Ok(objects.iter().map(shown).collect())
     }
 }
 

@@ -7,6 +7,7 @@ use bodega_contract::{Caller, Deprecation, Operation};
 use bodega_corridor::{Corridor, Visit};
 use bodega_kernel::{Problem, problem};
 use serde_json::{Map, Value, json};
+use uuid::Uuid;
 
 use crate::cost::Cost;
 use crate::document::Document;
@@ -17,12 +18,14 @@ use crate::model::operation;
 use crate::persisted::Persisted;
 use crate::plan::Plan;
 use crate::run::Run;
+use crate::trust::{self, Trust};
 use crate::values;
 
 /// What requests need to know.
 pub(crate) struct Service {
-    pub(crate) engine: Engine,
+    pub(crate) engine: Arc<Engine>,
     pub(crate) corridor: Arc<Corridor>,
+    pub(crate) trust: Arc<dyn Trust>,
     pub(crate) persisted: Persisted,
     /// Whether the schema may be asked for.
     pub(crate) introspection: bool,
@@ -85,8 +88,9 @@ impl Stop {
 
 impl Service {
     /// Whether a request is in order and a subscription.
-    pub(crate) async fn is_subscription(&self, params: &Params) -> bool {
-        let Ok(document) = self.document(params).await else { return false };
+    pub(crate) async fn is_subscription(&self, visit: &Visit<'_>, params: &Params) -> bool {
+        let organization = visit.principal().organization;
+        let Ok(document) = self.document(organization, params).await else { return false };
         let operation = document.operation(params.operation_name.as_deref());
         operation.is_ok_and(|operation| operation.node.ty == OperationType::Subscription)
     }
@@ -124,7 +128,7 @@ impl Service {
         params: &Params,
         terms: Terms<'_>,
     ) -> Result<Reply, Stop> {
-        let document = self.document(params).await?;
+        let document = self.document(visit.principal().organization, params).await?;
         let operation = document.operation(params.operation_name.as_deref())?;
         match operation.node.ty {
             OperationType::Mutation if terms.reads_only => {
@@ -174,10 +178,15 @@ impl Service {
     }
 
     /// The document of a request: its own text, or the one with its hash.
-    pub(crate) async fn document(&self, params: &Params) -> Result<Arc<Document>, Stop> {
-        let text = self.persisted.text(params)?;
+    pub(crate) async fn document(
+        &self,
+        organization: Uuid,
+        params: &Params,
+    ) -> Result<Arc<Document>, Stop> {
+        let text = trust::text(self.trust.as_ref(), &self.persisted, organization, params).await?;
         let document = self.engine.document(&text).await.map_err(Stop::Faults)?;
-        if params.hash().is_some() {
+        // What came whole with its hash can next time come by its hash alone.
+        if params.query.is_some() && params.hash()?.is_some() {
             self.persisted.keep(text);
         }
         Ok(document)

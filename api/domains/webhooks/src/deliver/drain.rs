@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicBool, AtomicI64, Ordering as Atomic};
 use std::time::{Duration, Instant};
 
 use bodega_courier::{Bytes, Carrier, Outcome};
-use bodega_kernel::{Platform, Problem, Result};
+use bodega_kernel::{Platform, Problem, Result, problem};
 use bodega_worker::{Done, Handler, Stop, Taken};
 use chrono::{DateTime, TimeDelta, Utc};
 use entity::Owned;
@@ -22,6 +22,7 @@ use super::breaker::{self, FAILURES_MAX};
 use super::events::Events;
 use super::ledger::{self, Entry, Fate, Ledger};
 use super::pages::{self, After};
+use super::shapes::Shapes;
 use super::target::Target;
 use super::{endpoint_of, payload, retry};
 use crate::endpoint::Ordering;
@@ -54,6 +55,8 @@ struct Inner {
 /// One endpoint being worked off.
 struct Run {
     target: Arc<Target>,
+    /// Objects as the endpoint's selection shows them, until they are sent.
+    shapes: Shapes,
     /// Messages that may be on their way at once.
     road: Semaphore,
     /// Failures one after the other, as far as is known here.
@@ -171,6 +174,7 @@ impl Inner {
         let failing = health.consecutive_failures > 0;
         Ok(Run {
             target: self.target(row)?,
+            shapes: Shapes::default(),
             road: Semaphore::new(if failing { IN_FLIGHT_FAILING } else { IN_FLIGHT }),
             failures: AtomicI64::new(health.consecutive_failures),
             over: AtomicBool::new(false),
@@ -236,7 +240,7 @@ impl Inner {
         }
         let page = pages::due(&self.platform, run.target.row.id, self.now(), &after).await?;
         let Some(after) = page.last().map(After::of) else { return Ok(None) };
-        self.events.fetch(&self.platform, &page).await?;
+        self.prepare(run, &page).await?;
         Ok(Some((page, after)))
     }
 
@@ -247,7 +251,7 @@ impl Inner {
             if chains.is_empty() {
                 return Ok(());
             }
-            self.events.fetch(&self.platform, chains.iter().flatten()).await?;
+            self.prepare(run, chains.iter().flatten()).await?;
             let (inner, run) = (self.clone(), run.clone());
             stream::iter(chains.into_iter().map(Result::<_>::Ok))
                 .try_for_each_concurrent(in_hand, move |chain| {
@@ -301,20 +305,41 @@ impl Inner {
         }
     }
 
-    /// What is posted; nothing where the event has been erased.
-    async fn body(
+    /// Gets what these deliveries send to hand, all at once.
+    async fn prepare(
         &self,
-        target: &Target,
-        delivery: &webhook_delivery::Model,
-    ) -> Result<Option<Bytes>> {
+        run: &Run,
+        deliveries: impl IntoIterator<Item = &webhook_delivery::Model> + Clone,
+    ) -> Result<()> {
+        self.events.fetch(&self.platform, deliveries.clone()).await?;
+        let Some(selection) = &run.target.selection else { return Ok(()) };
+        let mut events = Vec::new();
+        for delivery in deliveries.into_iter().filter(|delivery| delivery.payload.is_none()) {
+            events.extend(self.events.get(&self.platform, delivery).await?);
+        }
+        run.shapes.fill(&self.platform, &run.target.row, selection, events).await
+    }
+
+    /// What is posted; the inner problem is why there is nothing to post.
+    async fn body(&self, run: &Run, delivery: &webhook_delivery::Model) -> Result<Result<Bytes>> {
         if let Some(payload) = &delivery.payload {
-            return Ok(Some(Bytes::from(payload.clone())));
+            return Ok(Ok(Bytes::from(payload.clone())));
         }
         let Some(event) = self.events.get(&self.platform, delivery).await? else {
-            return Ok(None);
+            return Ok(Err(Problem::new(&problem::PAYLOAD_GONE)));
         };
-        let versions = &self.platform.versions;
-        payload::body(versions, &target.row, &event, delivery).map(Some)
+        let selected = match &run.target.selection {
+            None => None,
+            Some(selection) => {
+                let (platform, row) = (&self.platform, &run.target.row);
+                match run.shapes.take(platform, row, selection, &event).await? {
+                    Ok(selected) => Some(selected),
+                    Err(problem) => return Ok(Err(problem)),
+                }
+            }
+        };
+        let (versions, row) = (&self.platform.versions, &run.target.row);
+        payload::body(versions, row, &event, delivery, selected.as_ref()).map(Ok)
     }
 
     /// Tries one delivery and writes down what came of it; `None` where it was not tried.
@@ -323,9 +348,9 @@ impl Inner {
         if !run.takes_more() || !run.turn().await {
             return Ok(None);
         }
-        let Some(body) = self.body(&run.target, delivery).await? else {
-            self.ledger.record(Entry::erased(delivery, self.now())).await?;
-            return Ok(Some(Fate::Dead));
+        let body = match self.body(run, delivery).await? {
+            Ok(body) => body,
+            Err(problem) => return self.give_up(delivery, &problem).await.map(Some),
         };
         let now = self.now();
         let receipt = self.carrier.send(run.target.message(delivery, body, now)?).await;
@@ -340,6 +365,17 @@ impl Inner {
         let (fate, held_until) = self.fate(run, delivery, outcome);
         self.ledger.record(Entry { attempt, fate, sent: true, held_until }).await?;
         Ok(Some(fate))
+    }
+
+    /// Writes down that there is nothing to post. What was erased stays so; a selection may be
+    /// mended.
+    async fn give_up(&self, delivery: &webhook_delivery::Model, why: &Problem) -> Result<Fate> {
+        let now = self.now();
+        let mended = why.code.code != problem::PAYLOAD_GONE.code;
+        let next = mended.then(|| retry::next(delivery.id, delivery.attempts + 1, now, None));
+        let fate = next.flatten().map_or(Fate::Dead, Fate::Again);
+        self.ledger.record(Entry::unsent(delivery, why, fate, now)).await?;
+        Ok(fate)
     }
 
     /// What follows from an outcome, for the delivery and for the run.

@@ -47,8 +47,16 @@ pub(super) struct Entry {
 }
 
 impl Entry {
-    /// A try that could not be made: what was to be sent has been erased.
-    pub(super) fn erased(delivery: &webhook_delivery::Model, now: DateTime<Utc>) -> Self {
+    /// A try that could not be made, because there is nothing to send.
+    pub(super) fn unsent(
+        delivery: &webhook_delivery::Model,
+        why: &Problem,
+        fate: Fate,
+        now: DateTime<Utc>,
+    ) -> Self {
+        let language = Language::default();
+        let said = why.errors.first().map(|error| &error.detail).or(why.detail.as_ref());
+        let reason = said.unwrap_or(&why.code.about).get(language);
         let attempt = webhook_attempt::Model {
             id: Uuid::now_v7(),
             organization_id: delivery.organization_id,
@@ -56,8 +64,8 @@ impl Entry {
             endpoint_id: delivery.endpoint_id,
             event_id: delivery.event_id,
             number: delivery.attempts + 1,
-            outcome: problem::PAYLOAD_GONE.code.to_owned(),
-            reason: problem::PAYLOAD_GONE.about.get(Language::default()).to_owned(),
+            outcome: why.code.code.to_owned(),
+            reason: reason.chars().take(500).collect(),
             status: None,
             duration_us: 0,
             address: None,
@@ -66,7 +74,7 @@ impl Entry {
             response_truncated: false,
             created_at: now,
         };
-        Self { attempt, fate: Fate::Dead, sent: false, held_until: None }
+        Self { attempt, fate, sent: false, held_until: None }
     }
 }
 

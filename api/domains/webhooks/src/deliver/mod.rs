@@ -13,6 +13,7 @@ mod ledger;
 mod pages;
 mod payload;
 mod retry;
+mod shapes;
 mod target;
 
 use bodega_kernel::{Job, Problem, Result, Tx, in_powers_of_two};

@@ -31,7 +31,8 @@ struct Body<'a> {
     created_at: DateTime<Utc>,
 }
 
-/// The body of a message. The event's place is the delivery's: the event at hand may be from before
+/// The body of a message, its object in the shape that the endpoint's selection gave it, where it has
+/// one. The event's place is the delivery's: the event at hand may be from before
 /// it had one. `previous_sequence` is the place of the event sent there before this one, so that the
 /// receiver sees a gap.
 pub(crate) fn body(
@@ -39,6 +40,7 @@ pub(crate) fn body(
     endpoint: &webhook_endpoint::Model,
     event: &event::Model,
     delivery: &webhook_delivery::Model,
+    selected: Option<&Value>,
 ) -> Result<Bytes> {
     let shape = |value| shaped(versions, endpoint, event, value);
     let body = Body {
@@ -54,7 +56,7 @@ pub(crate) fn body(
         actor_id: event.actor_id.as_deref(),
         request_id: tagged("req", event.request_id),
         traceparent: &event.traceparent,
-        data: shape(&event.data),
+        data: selected.map_or_else(|| shape(&event.data), Cow::Borrowed),
         previous: event.previous.as_ref().map(shape),
         created_at: event.created_at,
     };

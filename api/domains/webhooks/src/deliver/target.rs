@@ -12,11 +12,13 @@ use entity::webhooks::{webhook_delivery, webhook_endpoint};
 use governor::{DefaultDirectRateLimiter, Quota, RateLimiter};
 
 use crate::endpoint::{opened_headers, signing};
+use crate::selection::Selection;
 
 const USER_AGENT: &str = concat!("Bodega-Webhooks/", env!("CARGO_PKG_VERSION"));
 
 pub(super) struct Target {
     pub(super) row: webhook_endpoint::Model,
+    pub(super) selection: Option<Selection>,
     url: Url,
     headers: HeaderMap,
     secrets: Vec<(Secret, Option<DateTime<Utc>>)>,
@@ -43,6 +45,7 @@ impl Target {
             RateLimiter::direct(Quota::per_second(rate).allow_burst(one))
         });
         Ok(Arc::new(Self {
+            selection: Selection::of(&row),
             url: Url::parse(&row.url).map_err(Problem::internal)?,
             headers,
             secrets: signing(&platform.vault, &row)?,

@@ -8,7 +8,8 @@ mod types;
 use bodega_contract::{Deleted, Resource};
 use bodega_courier::{Policy, check_header, check_url};
 use bodega_kernel::{
-    Cx, Event, FieldError, Id, ListQuery, Page, Problem, Result, Row, State, Tx, problem, text,
+    Cx, Event, FieldError, Id, ListQuery, Page, Patch, Problem, Result, Row, State, Tx, problem,
+    text,
 };
 use entity::Owned;
 use entity::webhooks::webhook_endpoint::Model;
@@ -20,7 +21,7 @@ use crate::deliver;
 use crate::filter::Filter;
 use crate::webhook_delivery::WebhookDelivery;
 use crate::webhook_health::WebhookHealth;
-use crate::{named, sample};
+use crate::{named, sample, selection, stored};
 
 pub use types::*;
 
@@ -44,11 +45,13 @@ pub(crate) fn resource() -> Resource<WebhookEndpoint> {
     .emits(&CREATED)
     .fails(&problem::DESTINATION_NOT_ALLOWED)
     .fails(&problem::FILTER_NOT_VALID)
+    .fails(&problem::SELECTION_NOT_VALID)
     .fails(&problem::HEADER_NOT_ALLOWED)
     .update(update)
     .emits(&UPDATED)
     .fails(&problem::DESTINATION_NOT_ALLOWED)
     .fails(&problem::FILTER_NOT_VALID)
+    .fails(&problem::SELECTION_NOT_VALID)
     .fails(&problem::HEADER_NOT_ALLOWED)
     .delete(delete)
     .note("What waits for it is not sent. Removing it again changes nothing.")
@@ -130,6 +133,8 @@ async fn create(tx: Tx, body: WebhookEndpointCreate) -> Result<NewWebhookEndpoin
     let id = tx.new_id::<WebhookEndpoint>();
     let url = destination(&tx, &body.url)?;
     body.filter.as_deref().map(Filter::compile).transpose()?;
+    let (selection, selection_scopes) =
+        selection::save(&tx, &body.event_types, body.selection).await?;
     let (names, headers) = headers(&tx, id, &body.custom_headers)?;
     let secret = secrets::make(body.signature, body.secret)?;
     let row = Model {
@@ -141,8 +146,8 @@ async fn create(tx: Tx, body: WebhookEndpointCreate) -> Result<NewWebhookEndpoin
         filter: body.filter,
         changed_fields: json!(body.changed_fields),
         fields: json!(body.fields),
-        selection: None,
-        selection_scopes: None,
+        selection,
+        selection_scopes,
         custom_header_names: names,
         custom_headers: headers,
         ordering: named(&body.ordering),
@@ -174,8 +179,17 @@ async fn update(
 ) -> Result<WebhookEndpoint> {
     let row = tx.load(id).await?;
     let url = patch.url.map(|url| destination(&tx, &url)).transpose()?;
-    if let bodega_kernel::Patch::Set(filter) = &patch.filter {
+    if let Patch::Set(filter) = &patch.filter {
         Filter::compile(filter)?;
+    }
+    // Who decides what is sent, or where, answers for it with their own rights.
+    let decides =
+        url.is_some() || patch.event_types.is_some() || !matches!(patch.selection, Patch::Keep);
+    let mut selection = (row.selection.clone(), row.selection_scopes.clone());
+    patch.selection.apply(&mut selection.0);
+    if decides {
+        let patterns = patch.event_types.clone().unwrap_or_else(|| stored(&row.event_types));
+        selection = selection::save(&tx, &patterns, selection.0).await?;
     }
     let headers = patch.custom_headers.map(|all| headers(&tx, id, &all)).transpose()?;
     let mut metadata = row.metadata.clone();
@@ -191,6 +205,7 @@ async fn update(
         patch.filter.apply(&mut next.filter);
         patch.changed_fields.into_iter().for_each(|all| next.changed_fields = json!(all));
         patch.fields.into_iter().for_each(|fields| next.fields = json!(fields));
+        (next.selection, next.selection_scopes) = selection;
         if let Some((names, values)) = headers {
             (next.custom_header_names, next.custom_headers) = (names, values);
         }
@@ -252,7 +267,7 @@ async fn resume(tx: Tx, id: Id<WebhookEndpoint>) -> Result<WebhookEndpoint> {
 
 async fn send_test(tx: Tx, id: Id<WebhookEndpoint>, body: WebhookTest) -> Result<WebhookDelivery> {
     let row = tx.load(id).await?;
-    let delivery = sample::delivery(&tx, &row, &body.event_type.0)?;
+    let delivery = sample::delivery(&tx, &row, &body.event_type.0).await?;
     deliver::insert(tx.db(), std::slice::from_ref(&delivery)).await?;
     tx.enqueue(deliver::job(&row, tx.now));
     let now = tx.now;

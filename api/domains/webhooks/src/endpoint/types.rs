@@ -35,6 +35,9 @@ pub struct WebhookEndpoint {
     /// The fields of the object that are sent; all, where empty.
     #[schema(max_items = 50)]
     pub fields: Vec<FieldName>,
+    /// A GraphQL selection that shapes `data`: `{ id title brand { name } }`.
+    #[schema(max_length = 4000)]
+    pub selection: Option<String>,
     /// The names of your own headers; their values are not shown again.
     #[schema(max_items = 20)]
     pub custom_header_names: Vec<HeaderName>,
@@ -177,7 +180,7 @@ impl From<Model> for WebhookEndpoint {
             filter,
             changed_fields,
             fields,
-            selection: _,
+            selection,
             selection_scopes: _,
             custom_header_names,
             custom_headers: _,
@@ -204,6 +207,7 @@ impl From<Model> for WebhookEndpoint {
             filter,
             changed_fields: stored(&changed_fields),
             fields: stored(&fields),
+            selection,
             custom_header_names: stored(&custom_header_names),
             ordering: word(&ordering).unwrap_or_default(),
             rate_limit_per_second,
@@ -258,6 +262,11 @@ pub struct WebhookEndpointCreate {
     #[serde(default)]
     #[schema(max_items = 50)]
     pub fields: Vec<FieldName>,
+    /// A GraphQL selection that shapes `data`, links and all, with the rights of your key:
+    /// `{ id title brand { name } }`. It needs `event_types` of one kind of object; `fields` then
+    /// shapes `previous` only.
+    #[schema(min_length = 1, max_length = 4000, examples("{ __typename }"))]
+    pub selection: Option<String>,
     /// Your own headers.
     #[serde(default)]
     #[schema(max_items = 20)]
@@ -335,6 +344,12 @@ pub struct WebhookEndpointPatch {
     #[serde(default)]
     #[schema(max_items = 50, nullable = false)]
     pub fields: Option<Vec<FieldName>>,
+    /// A GraphQL selection that shapes `data`. Whoever changes it, the event types or the URL lends
+    /// it the rights of their key.
+    #[serde(default)]
+    #[schema(value_type = Option<String>, min_length = 1, max_length = 4000,
+        examples("{ __typename }"))]
+    pub selection: Patch<String>,
     /// Your own headers: all of them, not only what is new.
     #[serde(default)]
     #[schema(max_items = 20, nullable = false)]

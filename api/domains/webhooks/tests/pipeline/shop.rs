@@ -341,6 +341,7 @@ async fn found(db: &Database) -> Uuid {
         currency: "MXN".to_owned(),
         language: "es-MX".to_owned(),
         time_zone: "America/Mexico_City".to_owned(),
+        trusted_documents_only: false,
         external_id: None,
         metadata: json!({}),
         version: 1,

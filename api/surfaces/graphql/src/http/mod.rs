@@ -74,7 +74,7 @@ async fn answer(
         (Err(problem), _) | (_, Err(problem)) => Err(problem),
     };
     if let (Media::Events, Ok((params, _))) = (media, &asked)
-        && door.service.is_subscription(params).await
+        && door.service.is_subscription(&visit, params).await
     {
         return follow(door, incoming, params).await;
     }

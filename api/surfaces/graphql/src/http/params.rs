@@ -7,6 +7,8 @@ use serde_json::{Map, Value};
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(crate) struct Params {
     pub(crate) query: Option<String>,
+    /// The name of a document that is known already: `sha256:` and its hash.
+    pub(crate) document_id: Option<String>,
     pub(crate) operation_name: Option<String>,
     pub(crate) variables: Map<String, Value>,
     pub(crate) extensions: Map<String, Value>,
@@ -47,13 +49,19 @@ impl Params {
         for (name, value) in members {
             match (name.as_str(), value) {
                 ("query", Value::String(query)) => params.query = Some(query),
+                ("documentId", Value::String(id)) => params.document_id = Some(id),
                 ("operationName", Value::String(name)) => {
                     params.operation_name = Some(name).filter(|name| !name.is_empty());
                 }
                 ("variables", Value::Object(variables)) => params.variables = variables,
                 ("extensions", Value::Object(extensions)) => params.extensions = extensions,
-                ("query" | "operationName" | "variables" | "extensions", Value::Null) => {}
-                ("query" | "operationName", _) => return Err(wrong(&name, "a text", "un texto")),
+                (
+                    "query" | "documentId" | "operationName" | "variables" | "extensions",
+                    Value::Null,
+                ) => {}
+                ("query" | "documentId" | "operationName", _) => {
+                    return Err(wrong(&name, "a text", "un texto"));
+                }
                 ("variables" | "extensions", _) => {
                     return Err(wrong(&name, "an object", "un objeto"));
                 }
@@ -65,9 +73,18 @@ impl Params {
         Ok(params)
     }
 
-    /// The hash of a persisted query, where one is asked for.
-    pub(crate) fn hash(&self) -> Option<&str> {
-        self.extensions.get("persistedQuery")?.get("sha256Hash")?.as_str()
+    /// The hash of a document, in lower case, where one is asked for by it: as a `documentId`
+    /// (GraphQL over HTTP, Persisted Documents), or as a persisted query.
+    pub(crate) fn hash(&self) -> Result<Option<String>> {
+        if let Some(id) = &self.document_id {
+            let Some(hash) = id.strip_prefix("sha256:") else {
+                return Err(wrong("documentId", "`sha256:` and a hash", "`sha256:` y un hash"));
+            };
+            return Ok(Some(hash.to_ascii_lowercase()));
+        }
+        let persisted = self.extensions.get("persistedQuery");
+        let hash = persisted.and_then(|persisted| persisted.get("sha256Hash")?.as_str());
+        Ok(hash.map(str::to_ascii_lowercase))
     }
 }
 
@@ -96,9 +113,21 @@ mod tests {
             r#"{"query": "{ a }", "operationName": {}}"#,
             r#"{"query": "{ a }", "nonsense": 1}"#,
             r#"{"query": "{ a }", "query": "{ b }"}"#,
+            r#"{"documentId": 7}"#,
         ] {
             assert!(Params::of_body(bad.as_bytes()).is_err(), "{bad}");
         }
+    }
+
+    #[test]
+    fn a_document_is_asked_for_by_its_hash() {
+        let hash = |body: &str| Params::of_body(body.as_bytes()).expect("parameters").hash();
+        let hashed = |body| hash(body).expect("a hash");
+        assert_eq!(hashed(r#"{"documentId": "sha256:AB"}"#).as_deref(), Some("ab"));
+        let persisted = r#"{"extensions": {"persistedQuery": {"sha256Hash": "Cd"}}}"#;
+        assert_eq!(hashed(persisted).as_deref(), Some("cd"));
+        assert_eq!(hashed(r#"{"query": "{ a }"}"#), None);
+        assert!(hash(r#"{"documentId": "getBrands"}"#).is_err());
     }
 
     #[test]

@@ -312,13 +312,13 @@ impl Service {
         caller: &Caller,
         params: &Params,
     ) -> Result<Started, Vec<Value>> {
-        let told = |stop: Stop| stop.errors(caller);
-        if self.is_subscription(params).await {
+        let told = |problem: Problem| Stop::Problem(problem).errors(caller);
+        let mut visit = self.corridor.admit(caller).await.map_err(told)?;
+        if self.is_subscription(&visit, params).await {
+            let told = |stop: Stop| stop.errors(caller);
             let subscription = self.subscribe(caller, params).await.map_err(told)?;
             return Ok(Started::Subscription(Box::new(subscription)));
         }
-        let told = |problem: Problem| Stop::Problem(problem).errors(caller);
-        let mut visit = self.corridor.admit(caller).await.map_err(told)?;
         let reply = self.run(&mut visit, caller, params, Terms::default()).await;
         let reply = super::leave(visit, "POST", None, reply).map_err(told)?;
         match reply.refused {
