@@ -65,8 +65,8 @@ impl Default for Settings {
             connect_timeout: Duration::from_secs(5),
             total_timeout: Duration::from_secs(15),
             idle_timeout: Duration::from_secs(30),
-            idle_per_host_max: 64,
-            idle_max: 512,
+            idle_per_host_max: 256,
+            idle_max: 1_024,
             extra_roots: Vec::new(),
         }
     }

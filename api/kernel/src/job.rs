@@ -5,6 +5,8 @@ use chrono::{DateTime, Utc};
 use sea_orm::{ConnectionTrait, DbBackend, DbErr, Statement, Value};
 use uuid::Uuid;
 
+use crate::in_powers_of_two;
+
 /// How often a job is tried where nobody says otherwise.
 const ATTEMPTS_MAX: i32 = 12;
 
@@ -50,33 +52,46 @@ impl Job {
     ) -> Result<(), DbErr> {
         let backend = db.get_database_backend();
         let least = if backend == DbBackend::Postgres { "least" } else { "min" };
-        let sql = format!(
-            "INSERT INTO job (id, organization_id, queue, unique_key, args, priority, state, \
-             attempts, attempts_max, run_at, again, created_at) \
-             VALUES ($1, $2, $3, $4, $5, $6, 'pending', 0, $7, $8, false, $9) \
-             ON CONFLICT (queue, unique_key) \
-             WHERE unique_key IS NOT NULL AND state IN ('pending', 'running') \
-             DO UPDATE SET run_at = CASE WHEN job.state = 'running' AND NOT job.again \
-             THEN excluded.run_at ELSE {least}(job.run_at, excluded.run_at) END, \
-             priority = excluded.priority, again = job.state = 'running'"
-        );
-        // In the same order everywhere, so that no two transactions wait for each other's rows.
+        // In the same order everywhere, so that no two transactions wait for each other's rows; and
+        // each once, because one statement asks for many.
         let mut jobs: Vec<&Self> = jobs.iter().collect();
-        jobs.sort_by(|a, b| (a.queue, &a.key).cmp(&(b.queue, &b.key)));
-        for job in jobs {
-            let values: [Value; 9] = [
-                Uuid::now_v7().into(),
-                job.organization.into(),
-                job.queue.into(),
-                job.key.clone().into(),
-                job.args.clone().into(),
-                job.priority.into(),
-                job.attempts_max.into(),
-                job.run_at.into(),
-                now.into(),
-            ];
-            db.execute_raw(Statement::from_sql_and_values(backend, &sql, values)).await?;
+        jobs.sort_by(|a, b| (a.queue, &a.key, a.run_at).cmp(&(b.queue, &b.key, b.run_at)));
+        jobs.dedup_by(|b, a| a.key.is_some() && (a.queue, &a.key) == (b.queue, &b.key));
+        for jobs in in_powers_of_two(&jobs) {
+            let row = |at: usize| {
+                let [a, b, c, d, e, f, g, h, i] = std::array::from_fn(|column| at * 9 + column + 1);
+                format!(
+                    "(${a}, ${b}, ${c}, ${d}, ${e}, ${f}, 'pending', 0, ${g}, ${h}, false, ${i})"
+                )
+            };
+            let rows: Vec<String> = (0..jobs.len()).map(row).collect();
+            let sql = format!(
+                "INSERT INTO job (id, organization_id, queue, unique_key, args, priority, state, \
+                 attempts, attempts_max, run_at, again, created_at) VALUES {} \
+                 ON CONFLICT (queue, unique_key) \
+                 WHERE unique_key IS NOT NULL AND state IN ('pending', 'running') \
+                 DO UPDATE SET run_at = CASE WHEN job.state = 'running' AND NOT job.again \
+                 THEN excluded.run_at ELSE {least}(job.run_at, excluded.run_at) END, \
+                 priority = excluded.priority, again = job.state = 'running'",
+                rows.join(", ")
+            );
+            let values = jobs.iter().flat_map(|job| job.values(now));
+            db.execute_raw(Statement::from_sql_and_values(backend, sql, values)).await?;
         }
         Ok(())
+    }
+
+    fn values(&self, now: DateTime<Utc>) -> [Value; 9] {
+        [
+            Uuid::now_v7().into(),
+            self.organization.into(),
+            self.queue.into(),
+            self.key.clone().into(),
+            self.args.clone().into(),
+            self.priority.into(),
+            self.attempts_max.into(),
+            self.run_at.into(),
+            now.into(),
+        ]
     }
 }

@@ -37,7 +37,7 @@ pub use problem::{Code, FieldError, Language, Problem, Text, text};
 pub use quantity::Quantity;
 pub use scope::{Scope, ScopeSet};
 pub use seal::Sealer;
-pub use tx::{COMMITTED, Committed, Tx, in_powers_of_two};
+pub use tx::{COMMITTED, Committed, Tx, in_padded_pieces, in_powers_of_two};
 pub use vault::Vault;
 pub use version::{VersionChange, Versions};
 

@@ -534,6 +534,16 @@ pub fn in_powers_of_two<T>(mut rows: &[T]) -> impl Iterator<Item = &[T]> {
     })
 }
 
+/// The same for the members of a list of ids, where one that is there twice does no harm: each piece
+/// is filled up with its last one, so that there are no small pieces.
+pub fn in_padded_pieces<T: Copy>(ids: &[T]) -> impl Iterator<Item = Vec<T>> {
+    ids.chunks(PIECE_MAX).map(|piece| {
+        let last = piece.last().copied();
+        let padding = last.into_iter().cycle().take(piece.len().next_power_of_two() - piece.len());
+        piece.iter().copied().chain(padding).collect()
+    })
+}
+
 fn to_json(view: &impl serde::Serialize) -> Result<Value> {
     serde_json::to_value(view).map_err(Problem::internal)
 }

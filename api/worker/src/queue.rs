@@ -4,7 +4,7 @@
 use std::collections::HashSet;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use bodega_kernel::{Database, Platform, Problem, in_powers_of_two};
+use bodega_kernel::{Database, Platform, Problem, in_padded_pieces};
 use chrono::{DateTime, TimeDelta, Utc};
 use entity::platform::job;
 use sea_orm::sea_query::Expr;
@@ -223,9 +223,9 @@ pub(crate) async fn heartbeat(
     let now = bodega_kernel::micros(platform.clock.now());
     let mut jobs: Vec<Uuid> = hands.jobs().iter().copied().collect();
     jobs.sort_unstable();
-    for chunk in in_powers_of_two(&jobs) {
+    for chunk in in_padded_pieces(&jobs) {
         job::Entity::update_many()
-            .filter(job::Column::Id.is_in(chunk.iter().copied()))
+            .filter(job::Column::Id.is_in(chunk))
             .filter(job::Column::Worker.eq(worker))
             .filter(job::Column::State.eq("running"))
             .col_expr(job::Column::LeaseUntil, Expr::value(now + TimeDelta::seconds(LEASE_S)))

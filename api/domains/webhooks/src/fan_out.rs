@@ -4,16 +4,13 @@
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
-use bodega_kernel::{Job, Result, in_powers_of_two};
+use bodega_kernel::{Job, Result, in_padded_pieces};
 use bodega_worker::{Batch, Consumer};
 use entity::Owned;
 use entity::webhooks::{webhook_endpoint, webhook_health};
 use futures::future::BoxFuture;
 use moka::sync::Cache;
-use sea_orm::{
-    ColumnTrait, ConnectionTrait, DbBackend, EntityTrait, QueryFilter, QueryOrder, QuerySelect,
-    sea_query::Expr,
-};
+use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, QuerySelect, sea_query::Expr};
 use uuid::Uuid;
 
 use crate::deliver::{self, Deliverer, Events, Reason};
@@ -111,30 +108,19 @@ async fn last_sequences(batch: &Batch<'_>) -> Result<HashMap<Uuid, i64>> {
     Ok(rows.into_iter().collect())
 }
 
-/// Endpoints that were sent up to the same event take one statement together. All are locked first,
-/// in the order of their ids, as the ledger does: so neither waits for the other for ever.
+/// Endpoints that were sent up to the same event take one statement together.
 #[expect(clippy::disallowed_methods, reason = "health follows from events and is none")]
 async fn note_last(batch: &Batch<'_>, sent: &HashMap<Uuid, i64>) -> Result<()> {
     use webhook_health::Column::{Id, LastSequence};
-    if batch.tx.get_database_backend() == DbBackend::Postgres {
-        webhook_health::Entity::of(batch.organization)
-            .filter(Id.is_in(sent.keys().copied()))
-            .select_only()
-            .column(Id)
-            .order_by_asc(Id)
-            .lock_exclusive()
-            .into_tuple::<Uuid>()
-            .all(batch.tx)
-            .await?;
-    }
+    deliver::lock(batch.tx, &sent.keys().copied().collect::<Vec<_>>()).await?;
     let mut by_sequence: BTreeMap<i64, Vec<Uuid>> = BTreeMap::new();
     for (endpoint, sequence) in sent {
         by_sequence.entry(*sequence).or_default().push(*endpoint);
     }
     for (sequence, endpoints) in by_sequence {
-        for chunk in in_powers_of_two(&endpoints) {
+        for chunk in in_padded_pieces(&endpoints) {
             webhook_health::Entity::update_many()
-                .filter(Id.is_in(chunk.iter().copied()))
+                .filter(Id.is_in(chunk))
                 .col_expr(LastSequence, Expr::value(sequence))
                 .exec(batch.tx)
                 .await?;

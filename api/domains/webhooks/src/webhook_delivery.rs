@@ -227,13 +227,9 @@ async fn cancel(tx: Tx, id: Id<WebhookDelivery>) -> Result<WebhookDelivery> {
     .await
 }
 
-/// The rows of an endpoint that wait.
+/// The rows of an endpoint that wait. Their state is written out rather than bound: only so can a
+/// database tell, before it knows the values, that a partial index will do.
 pub(crate) fn pending(endpoint: uuid::Uuid) -> Condition {
-    Condition::all().add(Column::EndpointId.eq(endpoint)).add(is_pending())
-}
-
-/// Whether a row waits. The state is written out rather than bound: only so can a database tell,
-/// before it knows the values, that a partial index will do.
-pub(crate) fn is_pending() -> Expr {
-    Expr::col((Entity, Column::State)).eq(Expr::cust("'pending'"))
+    let is_pending = Expr::col((Entity, Column::State)).eq(Expr::cust("'pending'"));
+    Condition::all().add(Column::EndpointId.eq(endpoint)).add(is_pending)
 }

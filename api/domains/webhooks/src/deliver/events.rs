@@ -4,7 +4,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use bodega_kernel::{Platform, Result, in_powers_of_two};
+use bodega_kernel::{Platform, Result, in_padded_pieces};
 use entity::Owned;
 use entity::webhooks::{event, webhook_delivery};
 use moka::sync::Cache;
@@ -67,9 +67,9 @@ impl Events {
             return Ok(());
         }
         let _reading = self.reading.lock().await;
-        for ids in in_powers_of_two(&missing()) {
+        for ids in in_padded_pieces(&missing()) {
             let events = event::Entity::of_every_organization()
-                .filter(event::Column::Id.is_in(ids.iter().copied()))
+                .filter(event::Column::Id.is_in(ids))
                 .all(platform.db.reader())
                 .await?;
             events.into_iter().for_each(|event| self.kept.insert(event.id, Arc::new(event)));

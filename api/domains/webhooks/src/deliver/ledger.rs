@@ -1,14 +1,16 @@
 //! What came of each try, written many at a time: a process has one ledger, so that a thousand
 //! deliveries a second are a few transactions. A try that is not written is made again.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
 use bodega_courier::Receipt;
-use bodega_kernel::{Language, Platform, Problem, Result, in_powers_of_two, problem};
+use bodega_kernel::{
+    Language, Platform, Problem, Result, in_padded_pieces, in_powers_of_two, problem,
+};
 use chrono::{DateTime, Utc};
-use entity::webhooks::{webhook_attempt, webhook_delivery, webhook_health};
+use entity::webhooks::{webhook_attempt, webhook_delivery};
 use sea_orm::{
     ColumnTrait, DatabaseTransaction, EntityTrait, IntoActiveModel, QueryFilter,
     sea_query::{Expr, ExprTrait},
@@ -17,7 +19,7 @@ use serde_json::{Map, Value};
 use tokio::sync::{mpsc, oneshot};
 use uuid::Uuid;
 
-use crate::webhook_delivery::is_pending;
+use super::health;
 
 /// Tries written in one transaction.
 const BATCH: usize = 256;
@@ -178,19 +180,13 @@ async fn write(platform: &Platform, entries: &[Entry]) -> Result<()> {
     for entry in entries.iter().filter(|entry| entry.fate != Fate::Delivered) {
         failed(&tx, entry, now).await?;
     }
-    // In the order in which the relay locks them too, so that neither waits for the other.
-    let mut endpoints: BTreeMap<Uuid, Vec<&Entry>> = BTreeMap::new();
-    for entry in entries.iter().filter(|entry| entry.sent) {
-        endpoints.entry(entry.attempt.endpoint_id).or_default().push(entry);
-    }
-    for (endpoint, entries) in endpoints {
-        health(&tx, endpoint, &entries, now).await?;
-    }
+    health::note(&tx, entries, now).await?;
     tx.commit().await?;
     Ok(())
 }
 
-/// Those that were delivered, a statement for each status they were answered with.
+/// Those that were delivered, a statement for each status they were answered with. That they wait is
+/// not said by their state here: a database would look through all that wait, by their index.
 #[expect(clippy::disallowed_methods, reason = "deliveries follow from events and are none")]
 async fn delivered(tx: &DatabaseTransaction, entries: &[Entry], now: DateTime<Utc>) -> Result<()> {
     use webhook_delivery::Column as C;
@@ -199,10 +195,10 @@ async fn delivered(tx: &DatabaseTransaction, entries: &[Entry], now: DateTime<Ut
         by_status.entry(entry.attempt.status).or_default().push(entry.attempt.delivery_id);
     }
     for (status, ids) in by_status {
-        for chunk in in_powers_of_two(&ids) {
+        for chunk in in_padded_pieces(&ids) {
             webhook_delivery::Entity::update_many()
-                .filter(C::Id.is_in(chunk.iter().copied()))
-                .filter(is_pending())
+                .filter(C::Id.is_in(chunk))
+                .filter(C::FinishedAt.is_null())
                 .col_expr(C::State, Expr::value("delivered"))
                 .col_expr(C::Attempts, Expr::col(C::Attempts).add(1))
                 .col_expr(C::LastOutcome, Expr::value("delivered"))
@@ -222,7 +218,7 @@ async fn failed(tx: &DatabaseTransaction, entry: &Entry, now: DateTime<Utc>) -> 
     use webhook_delivery::Column as C;
     let mut update = webhook_delivery::Entity::update_many()
         .filter(C::Id.eq(entry.attempt.delivery_id))
-        .filter(is_pending())
+        .filter(C::FinishedAt.is_null())
         .col_expr(C::Attempts, Expr::col(C::Attempts).add(1))
         .col_expr(C::LastOutcome, Expr::value(entry.attempt.outcome.as_str()))
         .col_expr(C::LastStatus, Expr::value(entry.attempt.status))
@@ -234,38 +230,6 @@ async fn failed(tx: &DatabaseTransaction, entry: &Entry, now: DateTime<Utc>) -> 
             update.col_expr(C::State, Expr::value("dead")).col_expr(C::FinishedAt, Expr::value(now))
         }
     };
-    update.exec(tx).await?;
-    Ok(())
-}
-
-/// An endpoint's health after these tries, in the order they were made.
-#[expect(clippy::disallowed_methods, reason = "health follows from tries and is no event")]
-async fn health(
-    tx: &DatabaseTransaction,
-    endpoint: Uuid,
-    entries: &[&Entry],
-    now: DateTime<Utc>,
-) -> Result<()> {
-    use webhook_health::Column as C;
-    let trailing = entries.iter().rev().take_while(|e| e.fate != Fate::Delivered).count();
-    let failures = i64::try_from(trailing).unwrap_or(i64::MAX);
-    let mut update = webhook_health::Entity::update_many().filter(C::Id.eq(endpoint));
-    update = match trailing == entries.len() {
-        true => {
-            update.col_expr(C::ConsecutiveFailures, Expr::col(C::ConsecutiveFailures).add(failures))
-        }
-        false => update
-            .col_expr(C::ConsecutiveFailures, Expr::value(failures))
-            .col_expr(C::LastSuccessAt, Expr::value(now)),
-    };
-    if let Some(last) = entries.iter().rev().find(|entry| entry.fate != Fate::Delivered) {
-        update = update
-            .col_expr(C::LastFailureAt, Expr::value(now))
-            .col_expr(C::LastFailure, Expr::value(last.attempt.outcome.as_str()));
-    }
-    if let Some(until) = entries.iter().filter_map(|entry| entry.held_until).max() {
-        update = update.col_expr(C::HeldUntil, Expr::value(until));
-    }
     update.exec(tx).await?;
     Ok(())
 }

@@ -9,6 +9,7 @@
 mod breaker;
 mod drain;
 mod events;
+mod health;
 mod ledger;
 mod pages;
 mod payload;
@@ -30,6 +31,7 @@ use crate::webhook_delivery::{DeliveryReason, pending};
 
 pub use drain::Deliverer;
 pub(crate) use events::Events;
+pub(crate) use health::lock;
 
 /// The queue of the endpoints' jobs.
 pub const DELIVER: &str = "webhooks";
