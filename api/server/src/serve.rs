@@ -46,7 +46,7 @@ pub(crate) async fn serve(config: Config, json: bool) -> Result<(), String> {
         begin_anew();
     }
     let news = actix_web::rt::spawn(news::listen(platform.clone(), app.keyring.clone()));
-    let chores = actix_web::rt::spawn(upkeep::run(app.clone()));
+    let chores = actix_web::rt::spawn(upkeep::run(app.counts.clone(), app.memory.clone()));
     let settings = bodega_graphql::Settings {
         introspection: config.graphql_introspection,
         trusted_proxies: config.trusted_proxies,

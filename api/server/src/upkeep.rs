@@ -9,7 +9,7 @@ use entity::Owned;
 use entity::platform::idempotency_record;
 use sea_orm::{ColumnTrait, DbErr, EntityTrait, QueryFilter, QuerySelect};
 
-use crate::app::App;
+use crate::limits::{DailyCounts, InMemory};
 
 const COUNTS_EVERY: Duration = Duration::from_secs(1);
 const TIDY_EVERY: u32 = 60;
@@ -18,18 +18,18 @@ const IDEMPOTENCY_KEPT_HOURS: i64 = 48;
 const PURGE_ROWS: u64 = 1_000;
 
 /// Runs for as long as the program does.
-pub(crate) async fn run(app: Arc<App>) {
+pub(crate) async fn run(counts: Arc<DailyCounts>, memory: Arc<InMemory>) {
     let mut every = tokio::time::interval(COUNTS_EVERY);
     every.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     let mut tick = 0_u32;
     loop {
         every.tick().await;
         tick = tick.wrapping_add(1);
-        if let Err(error) = app.counts.flush().await {
+        if let Err(error) = counts.flush().await {
             tracing::warn!(%error, "the daily counts were not written; they will be");
         }
         if tick.is_multiple_of(TIDY_EVERY) {
-            app.memory.tidy();
+            memory.tidy();
         }
         if tick.is_multiple_of(GIVE_BACK_EVERY) {
             give_back();

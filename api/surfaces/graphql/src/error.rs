@@ -66,6 +66,36 @@ impl Fault {
     }
 }
 
+/// Why a request is not run.
+pub(crate) enum Stop {
+    /// Before it was known to be GraphQL: a problem document.
+    Problem(Problem),
+    /// The document, its variables or what it asks for: a GraphQL answer without data.
+    Faults(Vec<Fault>),
+}
+
+impl From<Problem> for Stop {
+    fn from(problem: Problem) -> Self {
+        Self::Problem(problem)
+    }
+}
+
+impl From<Fault> for Stop {
+    fn from(fault: Fault) -> Self {
+        Self::Faults(vec![fault])
+    }
+}
+
+impl Stop {
+    /// As the errors of a GraphQL answer.
+    pub(crate) fn errors(self, caller: &Caller) -> Vec<Value> {
+        match self {
+            Self::Problem(problem) => vec![Fault::from(problem).to_json(caller)],
+            Self::Faults(faults) => faults.iter().map(|fault| fault.to_json(caller)).collect(),
+        }
+    }
+}
+
 /// A problem document, as the error of a GraphQL answer: also one that was kept with its key.
 pub(crate) fn error(
     document: Value,

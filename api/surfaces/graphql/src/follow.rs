@@ -11,13 +11,13 @@ use serde_json::{Map, Value, json};
 
 use crate::cost::Cost;
 use crate::document::Document;
-use crate::error::Fault;
-use crate::http::Params;
+use crate::error::{Fault, Stop};
 use crate::model::Source;
+use crate::params::Params;
 use crate::plan::{Picked, Plan};
 use crate::project::Writer;
 use crate::run;
-use crate::service::{Service, Stop, answer};
+use crate::service::{Service, answer};
 use crate::values;
 
 /// Whether the key still holds is looked at this often, also where nothing happens.

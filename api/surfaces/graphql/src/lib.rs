@@ -16,6 +16,7 @@ mod follow;
 mod graphiql;
 mod http;
 mod model;
+mod params;
 mod persisted;
 mod plan;
 mod project;

@@ -7,9 +7,8 @@ use bodega_kernel::{FieldError, Problem, problem, text};
 use moka::sync::Cache;
 use sha2::{Digest, Sha256};
 
-use crate::error::Fault;
-use crate::http::Params;
-use crate::service::Stop;
+use crate::error::{Fault, Stop};
+use crate::params::Params;
 
 /// What is kept takes this much memory.
 const KEPT_BYTES: u64 = 8 * 1024 * 1024;

@@ -12,9 +12,9 @@ use uuid::Uuid;
 use crate::cost::Cost;
 use crate::document::Document;
 use crate::engine::Engine;
-use crate::error::Fault;
-use crate::http::Params;
+use crate::error::{Fault, Stop};
 use crate::model::operation;
+use crate::params::Params;
 use crate::persisted::Persisted;
 use crate::plan::Plan;
 use crate::run::Run;
@@ -54,36 +54,6 @@ pub(crate) struct Reply {
     pub(crate) replayed: bool,
     /// What was used that goes away.
     pub(crate) deprecated: Vec<(&'static Operation, Deprecation)>,
-}
-
-/// Why a request is not run.
-pub(crate) enum Stop {
-    /// Before it was known to be GraphQL: a problem document.
-    Problem(Problem),
-    /// The document, its variables or what it asks for: a GraphQL answer without data.
-    Faults(Vec<Fault>),
-}
-
-impl From<Problem> for Stop {
-    fn from(problem: Problem) -> Self {
-        Self::Problem(problem)
-    }
-}
-
-impl From<Fault> for Stop {
-    fn from(fault: Fault) -> Self {
-        Self::Faults(vec![fault])
-    }
-}
-
-impl Stop {
-    /// As the errors of a GraphQL answer.
-    pub(crate) fn errors(self, caller: &Caller) -> Vec<Value> {
-        match self {
-            Self::Problem(problem) => vec![Fault::from(problem).to_json(caller)],
-            Self::Faults(faults) => faults.iter().map(|fault| fault.to_json(caller)).collect(),
-        }
-    }
 }
 
 impl Service {

@@ -6,9 +6,9 @@ use bodega_kernel::{Problem, Result, problem};
 use futures::future::BoxFuture;
 use uuid::Uuid;
 
-use crate::http::Params;
+use crate::error::Stop;
+use crate::params::Params;
 use crate::persisted::{Persisted, hash};
-use crate::service::Stop;
 
 /// Who keeps the organizations' lists.
 pub trait Trust: Send + Sync + 'static {

@@ -1,6 +1,5 @@
 //! Working off an endpoint: everything that is due, many at once, in order where that was asked.
 
-use std::collections::HashMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicI64, Ordering as Atomic};
 use std::time::{Duration, Instant};
@@ -19,8 +18,9 @@ use tokio::sync::Semaphore;
 use uuid::Uuid;
 
 use super::breaker::{self, FAILURES_MAX};
+use super::entry::{Entry, Fate};
 use super::events::Events;
-use super::ledger::{self, Entry, Fate, Ledger};
+use super::ledger::Ledger;
 use super::pages::{self, After};
 use super::shapes::Shapes;
 use super::target::Target;
@@ -361,10 +361,9 @@ impl Inner {
         metrics::histogram!("bodega_webhook_attempt_seconds")
             .record(receipt.duration.as_secs_f64());
 
-        let attempt = ledger::attempt(delivery, receipt, now);
-        let (fate, held_until) = self.fate(run, delivery, outcome);
-        self.ledger.record(Entry { attempt, fate, sent: true, held_until }).await?;
-        Ok(Some(fate))
+        let follows = self.fate(run, delivery, outcome);
+        self.ledger.record(Entry::sent(delivery, receipt, follows, now)).await?;
+        Ok(Some(follows.0))
     }
 
     /// Writes down that there is nothing to post. What was erased stays so; a selection may be
@@ -409,22 +408,4 @@ impl Inner {
         let next = next.or_else(|| run.probing.then(|| now + retry::LONGEST));
         (next.map_or(Fate::Dead, Fate::Again), held)
     }
-}
-
-/// Deliveries by object, each in order.
-pub(super) fn by_object(
-    deliveries: Vec<webhook_delivery::Model>,
-) -> Vec<Vec<webhook_delivery::Model>> {
-    let mut chains: Vec<Vec<webhook_delivery::Model>> = Vec::new();
-    let mut places: HashMap<String, usize> = HashMap::new();
-    for delivery in deliveries {
-        let place = *places.entry(delivery.object_id.clone()).or_insert_with(|| {
-            chains.push(Vec::new());
-            chains.len() - 1
-        });
-        if let Some(chain) = chains.get_mut(place) {
-            chain.push(delivery);
-        }
-    }
-    chains
 }

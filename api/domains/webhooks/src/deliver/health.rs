@@ -13,7 +13,7 @@ use sea_orm::{
 };
 use uuid::Uuid;
 
-use super::ledger::{Entry, Fate};
+use super::entry::{Entry, Fate};
 
 /// A success is no news so soon after another: an endpoint that is sent thousands of messages a
 /// second is not to be written to, and locked, for each.

@@ -5,20 +5,17 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use bodega_courier::Receipt;
-use bodega_kernel::{
-    Language, Platform, Problem, Result, in_padded_pieces, in_powers_of_two, problem,
-};
+use bodega_kernel::{Platform, Problem, Result, in_padded_pieces, in_powers_of_two, problem};
 use chrono::{DateTime, Utc};
 use entity::webhooks::{webhook_attempt, webhook_delivery};
 use sea_orm::{
     ColumnTrait, DatabaseTransaction, EntityTrait, IntoActiveModel, QueryFilter,
     sea_query::{Expr, ExprTrait},
 };
-use serde_json::{Map, Value};
 use tokio::sync::{mpsc, oneshot};
 use uuid::Uuid;
 
+use super::entry::{Entry, Fate};
 use super::health;
 
 /// Tries written in one transaction.
@@ -29,56 +26,6 @@ const WAITING_MAX: usize = 2_048;
 
 /// How long to wait before writing again, while others are in the way.
 const PAUSES_MS: [u64; 3] = [20, 100, 500];
-
-/// What happens to a delivery after a try.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Fate {
-    Delivered,
-    Again(DateTime<Utc>),
-    Dead,
-}
-
-/// One try.
-pub(super) struct Entry {
-    pub(super) attempt: webhook_attempt::Model,
-    pub(super) fate: Fate,
-    /// Whether it says anything of the receiver.
-    pub(super) sent: bool,
-    /// Until when the receiver asked to be left alone.
-    pub(super) held_until: Option<DateTime<Utc>>,
-}
-
-impl Entry {
-    /// A try that could not be made, because there is nothing to send.
-    pub(super) fn unsent(
-        delivery: &webhook_delivery::Model,
-        why: &Problem,
-        fate: Fate,
-        now: DateTime<Utc>,
-    ) -> Self {
-        let language = Language::default();
-        let said = why.errors.first().map(|error| &error.detail).or(why.detail.as_ref());
-        let reason = said.unwrap_or(&why.code.about).get(language);
-        let attempt = webhook_attempt::Model {
-            id: Uuid::now_v7(),
-            organization_id: delivery.organization_id,
-            delivery_id: delivery.id,
-            endpoint_id: delivery.endpoint_id,
-            event_id: delivery.event_id,
-            number: delivery.attempts + 1,
-            outcome: why.code.code.to_owned(),
-            reason: reason.chars().take(500).collect(),
-            status: None,
-            duration_us: 0,
-            address: None,
-            response_headers: Value::Object(Map::new()),
-            response_body: None,
-            response_truncated: false,
-            created_at: now,
-        };
-        Self { attempt, fate, sent: false, held_until: None }
-    }
-}
 
 type Waiting = (Entry, oneshot::Sender<bool>);
 
@@ -119,40 +66,6 @@ impl Ledger {
             false => Err(Problem::new(&problem::DATABASE_UNAVAILABLE)),
         }
     }
-}
-
-/// A try as it is kept.
-pub(super) fn attempt(
-    delivery: &webhook_delivery::Model,
-    receipt: Receipt,
-    now: DateTime<Utc>,
-) -> webhook_attempt::Model {
-    let Receipt { outcome, duration, connect: _, address, status, headers, body, truncated } =
-        receipt;
-    let headers: Map<String, Value> =
-        headers.into_iter().map(|(name, value)| (name, no_nul(value).into())).collect();
-    webhook_attempt::Model {
-        id: Uuid::now_v7(),
-        organization_id: delivery.organization_id,
-        delivery_id: delivery.id,
-        endpoint_id: delivery.endpoint_id,
-        event_id: delivery.event_id,
-        number: delivery.attempts + 1,
-        outcome: outcome.code().to_owned(),
-        reason: outcome.text().get(Language::default()).to_owned(),
-        status: status.map(i32::from),
-        duration_us: i64::try_from(duration.as_micros()).unwrap_or(i64::MAX),
-        address: address.map(|address| address.to_string()),
-        response_headers: Value::Object(headers),
-        response_body: Some(no_nul(String::from_utf8_lossy(&body).into_owned())),
-        response_truncated: truncated,
-        created_at: now,
-    }
-}
-
-/// PostgreSQL keeps no NUL.
-fn no_nul(text: String) -> String {
-    if text.contains('\0') { text.replace('\0', "\u{fffd}") } else { text }
 }
 
 /// Writes them, again where others were in the way: what is not written is sent twice.

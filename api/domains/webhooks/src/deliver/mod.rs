@@ -8,6 +8,7 @@
 
 mod breaker;
 mod drain;
+mod entry;
 mod events;
 mod health;
 mod ledger;

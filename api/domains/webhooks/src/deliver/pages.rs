@@ -1,5 +1,7 @@
 //! Which deliveries of an endpoint are next.
 
+use std::collections::HashMap;
+
 use bodega_kernel::{Platform, Result};
 use chrono::{DateTime, Utc};
 use entity::Owned;
@@ -10,7 +12,6 @@ use sea_orm::{
 };
 use uuid::Uuid;
 
-use super::drain::by_object;
 use crate::endpoint::Ordering;
 use crate::webhook_delivery::pending;
 
@@ -136,4 +137,20 @@ async fn heads(
     let statement = Statement::from_sql_and_values(db.backend(), sql, values);
     let rows = db.reader().query_all_raw(statement).await?;
     rows.iter().map(|row| Ok(Model::from_query_result(row, "")?)).collect()
+}
+
+/// Deliveries by object, each in order.
+fn by_object(deliveries: Vec<Model>) -> Vec<Vec<Model>> {
+    let mut chains: Vec<Vec<Model>> = Vec::new();
+    let mut places: HashMap<String, usize> = HashMap::new();
+    for delivery in deliveries {
+        let place = *places.entry(delivery.object_id.clone()).or_insert_with(|| {
+            chains.push(Vec::new());
+            chains.len() - 1
+        });
+        if let Some(chain) = chains.get_mut(place) {
+            chain.push(delivery);
+        }
+    }
+    chains
 }

@@ -1,7 +1,6 @@
 //! GraphQL over HTTP.
 
 mod media;
-mod params;
 mod socket;
 mod sse;
 
@@ -14,10 +13,11 @@ use bodega_kernel::{Problem, problem};
 use bodega_rest::http::{self as shared, Incoming};
 
 pub(crate) use media::Media;
-pub(crate) use params::Params;
 
 use crate::Door;
-use crate::service::{self, Reply, Stop, Terms};
+use crate::error::Stop;
+use crate::params::Params;
+use crate::service::{self, Reply, Terms};
 
 /// The largest body.
 const BODY_BYTES_MAX: usize = 64 * 1024;

@@ -15,10 +15,12 @@ use futures::StreamExt;
 use serde_json::{Value, json};
 use tokio::sync::mpsc;
 
-use super::{BODY_BYTES_MAX, Params};
+use super::BODY_BYTES_MAX;
 use crate::Door;
+use crate::error::Stop;
 use crate::follow::Next;
-use crate::service::{Service, Stop, Terms};
+use crate::params::Params;
+use crate::service::{Service, Terms};
 
 const PROTOCOL: &str = "graphql-transport-ws";
 
