@@ -104,7 +104,7 @@ impl Handler for Deliverer {
 impl Deliverer {
     /// Starts what it needs; to be called where the workers run.
     pub fn new(platform: Arc<Platform>, carrier: Arc<dyn Carrier>) -> Self {
-        let ledger = Ledger::start(platform.clone());
+        let ledger = Ledger::start(&platform);
         let targets = Cache::new(TARGETS_KEPT);
         let events = Events::default();
         Self(Arc::new(Inner { platform, carrier, ledger, targets, events }))

@@ -1,5 +1,5 @@
-//! What came of each try, written many at a time: a process has one ledger, so that a thousand
-//! deliveries a second are a few transactions. A try that is not written is made again.
+//! What came of each try, written many at a time, so that a thousand deliveries a second are a few
+//! transactions. A try that is not written is made again.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -9,7 +9,7 @@ use bodega_kernel::{Platform, Problem, Result, in_padded_pieces, in_powers_of_tw
 use chrono::{DateTime, Utc};
 use entity::webhooks::{webhook_attempt, webhook_delivery};
 use sea_orm::{
-    ColumnTrait, DatabaseTransaction, EntityTrait, IntoActiveModel, QueryFilter,
+    ColumnTrait, DatabaseTransaction, DbBackend, EntityTrait, IntoActiveModel, QueryFilter,
     sea_query::{Expr, ExprTrait},
 };
 use tokio::sync::{mpsc, oneshot};
@@ -21,49 +21,62 @@ use super::health;
 /// Tries written in one transaction.
 const BATCH: usize = 256;
 
-/// Tries that wait to be written; beyond them, sending waits.
+/// Tries that wait to be written, in all; beyond them, sending waits.
 const WAITING_MAX: usize = 2_048;
+
+/// Transactions at once on PostgreSQL: while one is made ready here, others are worked off there.
+/// SQLite has one writer.
+const LANES: usize = 4;
 
 /// How long to wait before writing again, while others are in the way.
 const PAUSES_MS: [u64; 3] = [20, 100, 500];
 
 type Waiting = (Entry, oneshot::Sender<bool>);
 
-/// Where tries are written.
+/// Where tries are written. The tries of one endpoint go by one lane, so that they stay in order.
 #[derive(Clone)]
-pub(super) struct Ledger(mpsc::Sender<Waiting>);
+pub(super) struct Ledger(Vec<mpsc::Sender<Waiting>>);
 
 impl Ledger {
     /// Starts writing, for as long as somebody holds the ledger.
-    pub(super) fn start(platform: Arc<Platform>) -> Self {
-        let (sender, mut receiver) = mpsc::channel::<Waiting>(WAITING_MAX);
-        tokio::spawn(async move {
-            let mut waiting = Vec::with_capacity(BATCH);
-            while receiver.recv_many(&mut waiting, BATCH).await > 0 {
-                let (entries, told): (Vec<_>, Vec<_>) = waiting.drain(..).unzip();
-                let written = match persist(&platform, &entries).await {
-                    Ok(()) => true,
-                    Err(problem) => {
-                        tracing::warn!(%problem, tries = entries.len(), "tries were not written");
-                        false
-                    }
-                };
-                for told in told {
-                    let _ = told.send(written);
-                }
-            }
-        });
-        Self(sender)
+    pub(super) fn start(platform: &Arc<Platform>) -> Self {
+        let lanes = if platform.db.backend() == DbBackend::Postgres { LANES } else { 1 };
+        let lane = |_| {
+            let (sender, receiver) = mpsc::channel(WAITING_MAX / lanes);
+            tokio::spawn(keep(platform.clone(), receiver));
+            sender
+        };
+        Self((0..lanes).map(lane).collect())
     }
 
     /// Writes a try down, and returns when it is there.
     pub(super) async fn record(&self, entry: Entry) -> Result<()> {
         let (told, written) = oneshot::channel();
         let lost = |_| Problem::internal("the ledger has ended");
-        self.0.send((entry, told)).await.map_err(|_| Problem::internal("the ledger has ended"))?;
+        let endpoint = entry.attempt.endpoint_id.as_u128();
+        let lane = self.0.get((endpoint % self.0.len() as u128) as usize);
+        let lane = lane.ok_or_else(|| Problem::internal("a ledger without a lane"))?;
+        lane.send((entry, told)).await.map_err(|_| Problem::internal("the ledger has ended"))?;
         match written.await.map_err(lost)? {
             true => Ok(()),
             false => Err(Problem::new(&problem::DATABASE_UNAVAILABLE)),
+        }
+    }
+}
+
+async fn keep(platform: Arc<Platform>, mut lane: mpsc::Receiver<Waiting>) {
+    let mut waiting = Vec::with_capacity(BATCH);
+    while lane.recv_many(&mut waiting, BATCH).await > 0 {
+        let (entries, told): (Vec<_>, Vec<_>) = waiting.drain(..).unzip();
+        let written = match persist(&platform, &entries).await {
+            Ok(()) => true,
+            Err(problem) => {
+                tracing::warn!(%problem, tries = entries.len(), "tries were not written");
+                false
+            }
+        };
+        for told in told {
+            let _ = told.send(written);
         }
     }
 }
