@@ -16,6 +16,8 @@ use crate::ledger::{self, id_of};
 both!(a_walk_amid_changes, both_ways_agree_and_cost_the_same);
 
 const ROWS: usize = 100_000;
+/// How often times are taken before they are believed to be bad.
+const ROUNDS: usize = 10;
 const CHANGES_SEED: u64 = 0x0b0d_e6a5_eed0_0001;
 
 /// Rows whose titles and times are shared by several, so that ties are broken again and again.
@@ -162,15 +164,22 @@ async fn both_ways_agree_and_cost_the_same(db: Db) {
         assert_eq!(forward.len(), rows, "{query}");
         assert_eq!(forward.iter().collect::<HashSet<_>>().len(), rows, "{query}");
         back_again(&api, query, &forward, &cursors).await;
-        let (first, last) = times(&api, query, &cursors).await;
-        println!(
-            "{db:?}: {query}: {} pages; median of the first {:?}, of the last {:?}",
-            cursors.len(),
-            first[10],
-            last[10],
-        );
-        // The fastest: whatever else the machine does only adds to it.
-        let ratio = last[0].as_secs_f64() / first[0].as_secs_f64();
+        // A page that is found by counting rows costs a hundred times as much here, each time;
+        // whatever else the machine does only adds to some times.
+        let mut ratio = f64::INFINITY;
+        for _ in 0..ROUNDS {
+            let (first, last) = times(&api, query, &cursors).await;
+            println!(
+                "{db:?}: {query}: {} pages; median of the first {:?}, of the last {:?}",
+                cursors.len(),
+                first[10],
+                last[10],
+            );
+            ratio = ratio.min(last[0].as_secs_f64() / first[0].as_secs_f64());
+            if ratio < 2.0 {
+                break;
+            }
+        }
         assert!(ratio < 2.0, "{query}: deep pages cost {ratio:.2} times as much");
     }
     explained(&server).await;
