@@ -5,7 +5,12 @@ use std::time::{Duration, Instant};
 use bodega_tests::{Db, Server, both};
 use serde_json::{Value, json};
 
-both!(a_wait_ends_with_the_next_event, a_stream_goes_on_where_it_was_left, a_key_ends_its_streams);
+both!(
+    a_wait_ends_with_the_next_event,
+    a_batch_waits_for_nothing,
+    a_stream_goes_on_where_it_was_left,
+    a_key_ends_its_streams,
+);
 
 /// Long enough for a machine with much to do.
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -32,6 +37,19 @@ async fn a_wait_ends_with_the_next_event(db: Db) {
 
     let beyond = format!("/v1/events?after={}&wait_s=30", last + 1_000);
     server.call("GET", &beyond).send().await.expect_problem(409, "ahead_of_log");
+}
+
+async fn a_batch_waits_for_nothing(db: Db) {
+    let server = Server::start(db).await;
+    let last = settled(&server).await;
+    for atomic in [true, false] {
+        let wait = json!({"method": "GET", "path": format!("/v1/events?after={last}&wait_s=30")});
+        let batch = json!({"atomic": atomic, "operations": [wait, wait, wait]});
+        let began = Instant::now();
+        let done = server.call("POST", "/v1/batch").json(&batch).send().await.expect(200);
+        assert!(began.elapsed() < Duration::from_secs(10), "it waited, and all writers with it");
+        assert_eq!(done["results"][2]["body"]["data"], json!([]), "{done}");
+    }
 }
 
 async fn a_stream_goes_on_where_it_was_left(db: Db) {

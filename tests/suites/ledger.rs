@@ -7,8 +7,18 @@ use sea_orm::{ConnectionTrait, DatabaseConnection, DbErr, Statement, TryGetableM
 use uuid::Uuid;
 
 /// The tables of objects that have versions and events.
-const TABLES: [&str; 8] =
-    ["organization", "api_key", "brand", "category", "collection", "product", "variant", "price"];
+const TABLES: [&str; 10] = [
+    "organization",
+    "api_key",
+    "trusted_document",
+    "brand",
+    "category",
+    "collection",
+    "product",
+    "variant",
+    "price",
+    "webhook_endpoint",
+];
 
 /// The rows that a query gives.
 pub async fn rows<T: TryGetableMany>(server: &Server, sql: &str) -> Vec<T> {

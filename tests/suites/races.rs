@@ -12,6 +12,7 @@ use crate::ledger;
 both!(
     one_sku_and_one_combination_go_to_one,
     one_key_makes_one_thing,
+    one_document_is_trusted_once,
     changes_of_different_fields_all_stay,
     one_version_is_changed_once,
     moves_never_make_a_cycle,
@@ -136,6 +137,22 @@ async fn one_key_makes_one_thing(db: Db) {
     }
     let made = nodes.0[0].number("SELECT COUNT(*) FROM brand WHERE name LIKE 'Once %'").await;
     assert_eq!(made, 5);
+}
+
+async fn one_document_is_trusted_once(db: Db) {
+    let nodes = Nodes::start(db).await;
+    for round in 0..5 {
+        let body =
+            json!({"name": "Brands", "text": format!("{{ brands {{ totalCount }} }} # {round}")});
+        let calls = (0..20).map(|i| nodes.api(i).call("POST", "/v1/trusted_documents").json(&body));
+        let answers = at_once(calls.collect()).await;
+        answers.only(&["201"]);
+        let ids: std::collections::HashSet<_> =
+            answers.1.iter().map(|answer| answer.body["id"].to_string()).collect();
+        assert_eq!(ids.len(), 1, "one document for all who save it");
+    }
+    assert_eq!(nodes.0[0].number("SELECT COUNT(*) FROM trusted_document").await, 5);
+    ledger::check(&nodes.0[0]).await;
 }
 
 async fn changes_of_different_fields_all_stay(db: Db) {

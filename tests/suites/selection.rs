@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use bodega_tests::{Db, Server, both};
+use sea_orm::ConnectionTrait;
 use serde_json::{Value, json};
 
 use crate::hook::Hook;
@@ -12,6 +13,8 @@ both!(
     what_does_not_fit_is_refused,
     it_runs_with_the_rights_of_who_gave_it,
     however_many_events_its_links_cost_the_same,
+    one_that_fits_no_more_is_told_and_can_be_mended,
+    what_it_makes_too_large_is_not_sent,
 );
 
 const LOOPBACK: (&str, &str) = ("BODEGA_WEBHOOK_ALLOWED_RANGES", r#"["127.0.0.0/8", "::1/128"]"#);
@@ -119,7 +122,7 @@ async fn however_many_events_its_links_cost_the_same(db: Db) {
     let endpoint = make(
         &server,
         "/v1/webhook_endpoints",
-        &json!({"url": hook.url, "event_types": ["product.created"],
+        &json!({"url": hook.url, "event_types": ["product.created", "product.updated"],
             "selection": "{ title brand { name } variants { sku } }"}),
     )
     .await;
@@ -133,18 +136,78 @@ async fn however_many_events_its_links_cost_the_same(db: Db) {
         })
         .collect();
     server.call("POST", "/v1/batch").json(&json!({"operations": lines})).send().await.expect(200);
-    while server.number("SELECT COUNT(*) FROM webhook_delivery").await < 40 {
+    // Two events of one object in one page, and its children with each.
+    let twice = json!({"title": "Doble", "brand_id": brand["id"]});
+    let twice = make(&server, "/v1/products", &twice).await;
+    make(&server, "/v1/variants", &json!({"product_id": twice["id"], "sku": "D-1"})).await;
+    let path_of = format!("/v1/products/{}", twice["id"].as_str().expect("an id"));
+    let change = json!({"title": "Doble dos"});
+    server.call("PATCH", &path_of).json(&change).send().await.expect(200);
+    while server.number("SELECT COUNT(*) FROM webhook_delivery").await < 42 {
         tokio::time::sleep(std::time::Duration::from_millis(50)).await;
     }
     let before = statements(&server).await;
     server.call("POST", &format!("{path}/resume")).send().await.expect(200);
-    for _ in 0..40 {
+    for _ in 0..42 {
         let sent = hook.take(204).await.body;
         assert_eq!(sent["data"]["brand"]["name"], "Casa Norte");
-        assert_eq!(sent["data"]["variants"], json!([]));
+        let twice = sent["object_id"] == twice["id"];
+        let variants = if twice { json!([{"sku": "D-1"}]) } else { json!([]) };
+        assert_eq!(sent["data"]["variants"], variants, "{sent}");
     }
     let spent = statements(&server).await - before;
-    assert!(spent < 120.0, "{spent} statements for 40 deliveries");
+    assert!(spent < 120.0, "{spent} statements for 42 deliveries");
+}
+
+async fn one_that_fits_no_more_is_told_and_can_be_mended(db: Db) {
+    let (server, hook) = shop(db).await;
+    let body = json!({"url": hook.url, "event_types": ["brand.*"], "selection": "{ name }"});
+    let endpoint = make(&server, "/v1/webhook_endpoints", &body).await;
+    let path = format!("/v1/webhook_endpoints/{}", endpoint["id"].as_str().expect("an id"));
+    server.call("POST", &format!("{path}/pause")).send().await.expect(200);
+    // As if the schema had changed since it was saved.
+    let database = server.database().await;
+    let broken = "UPDATE webhook_endpoint SET selection = '{ nope }'";
+    database.execute_unprepared(broken).await.expect("an update");
+    server.call("POST", &format!("{path}/resume")).send().await.expect(200);
+    make(&server, "/v1/brands", &json!({"name": "Casa Norte"})).await;
+    let attempt = loop {
+        let tried = server.call("GET", "/v1/webhook_attempts?limit=1").send().await.expect(200);
+        if let Some(attempt) = tried["data"].get(0) {
+            break attempt.clone();
+        }
+        tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+    };
+    assert_eq!(attempt["outcome"], "selection_not_valid");
+    let reason = attempt["reason"].as_str().unwrap_or_default();
+    assert!(reason.contains("1") && reason.contains("nope"), "{reason}");
+    // Nothing is held against the receiver, and nothing is lost.
+    let health = server.call("GET", &format!("{path}?expand=health")).send().await.expect(200);
+    assert_eq!(health["health"]["consecutive_failures"], 0);
+    let mended = json!({"selection": "{ named: name }"});
+    server.call("PATCH", &path).json(&mended).send().await.expect(200);
+    let sent = hook.take(204).await.body;
+    assert_eq!(sent["data"], json!({"named": "Casa Norte"}), "tried again, as the schedule says");
+}
+
+async fn what_it_makes_too_large_is_not_sent(db: Db) {
+    let (server, hook) = shop(db).await;
+    let text = "ñ".repeat(5_000);
+    let brand = make(&server, "/v1/brands", &json!({"name": "Grande", "description": text})).await;
+    let again: String = (0..45).map(|n| format!("a{n}: description ")).collect();
+    let selection = format!("{{ id brand {{ {again} }} }}");
+    let body = json!({"url": hook.url, "event_types": ["product.*"], "selection": selection});
+    make(&server, "/v1/webhook_endpoints", &body).await;
+    let product = json!({"title": "Martillo", "brand_id": brand["id"]});
+    make(&server, "/v1/products", &product).await;
+    let attempt = loop {
+        let tried = server.call("GET", "/v1/webhook_attempts?limit=1").send().await.expect(200);
+        if let Some(attempt) = tried["data"].get(0) {
+            break attempt.clone();
+        }
+        tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+    };
+    assert_eq!(attempt["outcome"], "expansion_too_large", "{attempt}");
 }
 
 async fn statements(server: &Server) -> f64 {

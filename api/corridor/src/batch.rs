@@ -102,7 +102,8 @@ pub fn batches() -> Declared {
         about: "Up to 1,000 operations in one call; the results come in order, each as it would have \
                 been alone, and the scope and limits of each count. With `atomic: true` they are one \
                 transaction: when a line fails nothing is done, and the others say `batch_aborted`. \
-                Without it, give the batch an `Idempotency-Key` and every line is safe to retry."
+                Without it, give the batch an `Idempotency-Key` and every line is safe to retry. No \
+                line waits for news: `wait_s` is taken for 0."
             .to_owned(),
         input: Some(Schema::new(schemas.add::<BatchRequest>())),
         output: Output::One(schemas.add_output::<BatchResults>()),
@@ -190,7 +191,9 @@ impl Corridor {
         };
         let query = form_urlencoded::parse(query.as_bytes()).into_owned().collect();
         let (body, if_match) = (line.body, line.if_match);
-        Ok(Call { id, query, body, if_match, idempotency_key, ..Call::of(operation) })
+        // One that waits holds up the lines after it and, with a transaction open, all who write.
+        let at_once = true;
+        Ok(Call { id, query, body, if_match, idempotency_key, at_once, ..Call::of(operation) })
     }
 }
 

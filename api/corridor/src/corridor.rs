@@ -48,6 +48,8 @@ pub struct Call<'a> {
     pub idempotency_key: Option<String>,
     /// What is asked beside the query string.
     pub ask: Ask,
+    /// It does not wait for news, whatever it asks: others wait for it.
+    pub(crate) at_once: bool,
 }
 
 impl<'a> Call<'a> {
@@ -63,6 +65,7 @@ impl<'a> Call<'a> {
             if_match: None,
             idempotency_key: None,
             ask: Ask::default(),
+            at_once: false,
         }
     }
 
@@ -211,7 +214,10 @@ impl Corridor {
         }
         let operation = call.operation;
         let ask = std::mem::take(&mut call.ask);
-        let shape = query::read(self.registry, operation, &call.query, ask)?;
+        let mut shape = query::read(self.registry, operation, &call.query, ask)?;
+        if let Some(list) = shape.list.as_mut().filter(|_| call.at_once) {
+            list.wait = Duration::ZERO;
+        }
         self.authorize_links(walk.cx, operation.resource, &shape.expand)?;
         match (&operation.input, &mut call.body) {
             (Some(schema), Some(body)) => {

@@ -135,7 +135,8 @@ async fn get(cx: Cx, id: Id<TrustedDocument>) -> Result<TrustedDocument> {
 
 async fn create(tx: Tx, body: TrustedDocumentCreate) -> Result<TrustedDocument> {
     let sha256 = hash(&body.text);
-    // A program that is deployed twice saves its documents twice.
+    // A program that is deployed twice saves its documents twice, and on several machines at once.
+    tx.alone(TrustedDocument::NAME).await?;
     if let Some(known) = crate::documents::find(tx.db(), tx.organization, &sha256).await? {
         return Ok(known.into());
     }

@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicBool, AtomicI64, Ordering as Atomic};
 use std::time::{Duration, Instant};
 
 use bodega_courier::{Bytes, Carrier, Outcome};
-use bodega_kernel::{Platform, Problem, Result, problem};
+use bodega_kernel::{Platform, Problem, Result, problem, text};
 use bodega_worker::{Done, Handler, Stop, Taken};
 use chrono::{DateTime, TimeDelta, Utc};
 use entity::Owned;
@@ -39,6 +39,9 @@ const IN_FLIGHT_FAILING: usize = 4;
 const IN_HAND: usize = 4;
 
 const TARGETS_KEPT: u64 = 1_000;
+
+/// The largest message that a selection may make: an object is bounded, what is linked to it is not.
+const SELECTED_BYTES_MAX: usize = 256 * 1024;
 
 /// Sends deliveries.
 #[derive(Clone)]
@@ -79,6 +82,19 @@ impl Run {
 
     fn takes_more(&self) -> bool {
         !self.is_over() && Instant::now() < self.until
+    }
+
+    /// When a delivery that failed is tried again, if it is.
+    fn again(
+        &self,
+        delivery: &webhook_delivery::Model,
+        now: DateTime<Utc>,
+        asked: Option<Duration>,
+    ) -> Fate {
+        let next = retry::next(delivery.id, delivery.attempts + 1, now, asked);
+        // No delivery is given up for what is done to find out about its endpoint.
+        let next = next.or_else(|| self.probing.then(|| now + retry::LONGEST));
+        next.map_or(Fate::Dead, Fate::Again)
     }
 
     /// Waits until the endpoint may be sent another message; false where it is not to be, because
@@ -339,7 +355,15 @@ impl Inner {
             }
         };
         let (versions, row) = (&self.platform.versions, &run.target.row);
-        payload::body(versions, row, &event, delivery, selected.as_ref()).map(Ok)
+        let body = payload::body(versions, row, &event, delivery, selected.as_ref())?;
+        if selected.is_some() && body.len() > SELECTED_BYTES_MAX {
+            let detail = text(
+                format!("What the selection makes has more than {SELECTED_BYTES_MAX} bytes."),
+                format!("Lo que produce la selección pasa de {SELECTED_BYTES_MAX} bytes."),
+            );
+            return Ok(Err(Problem::new(&problem::EXPANSION_TOO_LARGE).detail(detail)));
+        }
+        Ok(Ok(body))
     }
 
     /// Tries one delivery and writes down what came of it; `None` where it was not tried.
@@ -350,7 +374,7 @@ impl Inner {
         }
         let body = match self.body(run, delivery).await? {
             Ok(body) => body,
-            Err(problem) => return self.give_up(delivery, &problem).await.map(Some),
+            Err(problem) => return self.give_up(run, delivery, &problem).await.map(Some),
         };
         let now = self.now();
         let receipt = self.carrier.send(run.target.message(delivery, body, now)?).await;
@@ -368,11 +392,17 @@ impl Inner {
 
     /// Writes down that there is nothing to post. What was erased stays so; a selection may be
     /// mended.
-    async fn give_up(&self, delivery: &webhook_delivery::Model, why: &Problem) -> Result<Fate> {
+    async fn give_up(
+        &self,
+        run: &Run,
+        delivery: &webhook_delivery::Model,
+        why: &Problem,
+    ) -> Result<Fate> {
         let now = self.now();
-        let mended = why.code.code != problem::PAYLOAD_GONE.code;
-        let next = mended.then(|| retry::next(delivery.id, delivery.attempts + 1, now, None));
-        let fate = next.flatten().map_or(Fate::Dead, Fate::Again);
+        let fate = match why.code.code == problem::PAYLOAD_GONE.code {
+            true => Fate::Dead,
+            false => run.again(delivery, now, None),
+        };
         self.ledger.record(Entry::unsent(delivery, why, fate, now)).await?;
         Ok(fate)
     }
@@ -403,9 +433,6 @@ impl Inner {
             _ => None,
         };
         let held = asked.and_then(|asked| TimeDelta::from_std(asked).ok()).map(|wait| now + wait);
-        let next = retry::next(delivery.id, delivery.attempts + 1, now, asked);
-        // No delivery is given up for what is done to find out about its endpoint.
-        let next = next.or_else(|| run.probing.then(|| now + retry::LONGEST));
-        (next.map_or(Fate::Dead, Fate::Again), held)
+        (run.again(delivery, now, asked), held)
     }
 }
