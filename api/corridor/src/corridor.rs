@@ -49,7 +49,7 @@ pub struct Call<'a> {
     /// What is asked beside the query string.
     pub ask: Ask,
     /// It does not wait for news, whatever it asks: others wait for it.
-    pub(crate) at_once: bool,
+    pub at_once: bool,
 }
 
 impl<'a> Call<'a> {
