@@ -10,6 +10,7 @@
 
 mod batch;
 mod corridor;
+mod expand;
 mod followers;
 mod idempotency;
 mod query;
