@@ -4,3 +4,4 @@
 mod answers;
 mod bystander;
 mod changes;
+mod fuzz;
