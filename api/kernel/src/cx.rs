@@ -8,14 +8,14 @@ use std::sync::{Arc, PoisonError, RwLock};
 use chrono::{DateTime, Utc};
 use entity::Owned;
 use sea_orm::{
-    ColumnTrait, ConnectionTrait, DatabaseTransaction, DbBackend, DbErr, EntityTrait, ExecResult,
+    ColumnTrait, ConnectionTrait, DbBackend, DbErr, EntityTrait, ExecResult,
     ModelTrait, QueryFilter, QueryResult, QuerySelect, Statement, Value,
 };
 use uuid::Uuid;
 
 use crate::{
-    Clock, Database, Id, Language, Noun, Problem, Result, Row, ScopeSet, Sealer, Signals, Vault,
-    Versions, bounded, problem,
+    Clock, Database, Id, Language, Noun, Problem, Result, Row, ScopeSet, Sealer, Signals, Transaction,
+    Vault, Versions, bounded, problem,
 };
 
 /// How many objects one expansion may bring.
@@ -173,7 +173,7 @@ impl Cx {
     }
 
     /// The same, reading from an open transaction.
-    pub(crate) fn within(&self, transaction: Arc<DatabaseTransaction>) -> Self {
+    pub(crate) fn within(&self, transaction: Arc<Transaction>) -> Self {
         let inner = &*self.0;
         Self(Arc::new(Inner {
             organization: inner.organization,
@@ -278,7 +278,7 @@ where
 #[derive(Clone)]
 pub struct Source {
     db: Database,
-    transaction: Option<Arc<DatabaseTransaction>>,
+    transaction: Option<Arc<Transaction>>,
     count: Arc<AtomicU32>,
 }
 
@@ -287,7 +287,7 @@ impl Source {
         Self { db, transaction: None, count: Arc::default() }
     }
 
-    fn transaction(db: Database, transaction: Arc<DatabaseTransaction>) -> Self {
+    fn transaction(db: Database, transaction: Arc<Transaction>) -> Self {
         Self { db, transaction: Some(transaction), count: Arc::default() }
     }
 

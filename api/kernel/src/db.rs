@@ -5,12 +5,15 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
-use sea_orm::sqlx::sqlite::{SqliteJournalMode, SqliteSynchronous};
+use sea_orm::sqlx::sqlite::{SqliteConnection, SqliteJournalMode, SqliteSynchronous};
+use sea_orm::sqlx::{self, Connection as _};
 use sea_orm::{
-    ConnectOptions, ConnectionTrait, DatabaseConnection, DatabaseTransaction, DbBackend, DbErr,
-    RuntimeErr, SqliteTransactionMode, Statement, TransactionOptions, TransactionTrait,
+    ConnectOptions, ConnectionTrait, DatabaseConnection, DbBackend, DbErr, RuntimeErr, SqliteTransactionMode, Statement, TransactionOptions, TransactionTrait,
 };
 use tokio::sync::watch;
+
+use crate::trouble::Noted;
+use crate::{Transaction, Trouble};
 
 const SQLITE_READERS: u32 = 4;
 const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(3);
@@ -46,6 +49,8 @@ pub struct Database {
     reader: DatabaseConnection,
     /// Statements that calls have run, for the figures.
     statements: Arc<AtomicU64>,
+    /// Why the last change failed, where the database itself was the reason.
+    noted: Arc<Noted>,
 }
 
 impl Database {
@@ -75,17 +80,20 @@ impl Database {
                         .pragma("temp_store", "MEMORY")
                         .row_buffer_size(ROWS_AHEAD)
                         .statement_cache_capacity(STATEMENTS_KEPT)
+                })
+                .map_sqlx_sqlite_pool_opts(|pool| {
+                    pool.after_release(|connection, _| Box::pin(is_at_rest(connection)))
                 });
             sea_orm::Database::connect(options).await
         };
-        let statements = Arc::default();
+        let (statements, noted) = Default::default();
         if url.starts_with("sqlite:") {
             let writer = connect(1, true).await?;
             let reader = connect(SQLITE_READERS, true).await?;
-            return Ok(Self { writer, reader, statements });
+            return Ok(Self { writer, reader, statements, noted });
         }
         let pool = connect(connections_max, true).await?;
-        Ok(Self { writer: pool.clone(), reader: pool, statements })
+        Ok(Self { writer: pool.clone(), reader: pool, statements, noted })
     }
 
     /// SQLite or PostgreSQL.
@@ -106,12 +114,35 @@ impl Database {
     /// Opens a write transaction; on SQLite it has the write lock from its first statement, so it
     /// can never fail half way because a reader became a writer.
     /// Opened by [`Tx::open`](crate::Tx::open) for operations, and by the workers for what is none.
-    pub async fn begin(&self) -> Result<DatabaseTransaction, DbErr> {
-        bounded(self.writer.begin_with_options(TransactionOptions {
+    #[expect(clippy::disallowed_methods, reason = "the one place where transactions begin")]
+    pub async fn begin(&self) -> Result<Transaction, DbErr> {
+        let begun = bounded(self.writer.begin_with_options(TransactionOptions {
             sqlite_transaction_mode: Some(SqliteTransactionMode::Immediate),
             ..TransactionOptions::default()
         }))
-        .await
+        .await;
+        match begun {
+            Ok(transaction) => Ok(Transaction::new(transaction, self.noted.clone())),
+            Err(error) => {
+                self.noted.failed(&error);
+                Err(error)
+            }
+        }
+    }
+
+    /// What keeps the database from taking changes, if anything does. Where the last change failed,
+    /// tries one: so that it is known when there is room again, even if nobody else asks for a change.
+    pub async fn trouble(&self) -> Result<Option<Trouble>, DbErr> {
+        if self.noted.now().is_some() {
+            let transaction = self.begin().await?;
+            let sql = "INSERT INTO setting (name, value) VALUES ('write_probe', $1) \
+                       ON CONFLICT (name) DO UPDATE SET value = excluded.value";
+            let value = uuid::Uuid::now_v7().to_string();
+            let probe = Statement::from_sql_and_values(self.backend(), sql, [value.into()]);
+            transaction.execute_raw(probe).await?;
+            transaction.commit().await?;
+        }
+        Ok(self.noted.now())
     }
 
     /// Lets SQLite look at how its tables are filled, so that it picks the right index; PostgreSQL
@@ -139,6 +170,17 @@ impl Database {
     pub fn statements(&self) -> u64 {
         self.statements.load(Ordering::Relaxed)
     }
+}
+
+/// Whether a connection that was given back to the pool may be used again. SQLite ends a transaction by
+/// itself when it cannot write, and the driver goes on counting it as open: what others then begin on
+/// that connection would be a part of something that is never committed. Such a connection is closed.
+async fn is_at_rest(connection: &mut SqliteConnection) -> Result<bool, sqlx::Error> {
+    if connection.is_in_transaction() {
+        // What was dropped is undone by a statement that is still on its way.
+        connection.ping().await?;
+    }
+    Ok(!connection.is_in_transaction())
 }
 
 /// Waits for a statement, but not for ever: a network that is lost, rather than closed, says nothing.

@@ -13,14 +13,14 @@ use entity::webhooks::event;
 use entity::{Owned, Stored};
 use sea_orm::sea_query::OnConflict;
 use sea_orm::{
-    ActiveModelTrait, ColumnTrait, ConnectionTrait, DatabaseTransaction, DbBackend, EntityTrait,
+    ActiveModelTrait, ColumnTrait, ConnectionTrait, DbBackend, EntityTrait,
     IntoActiveModel, QueryFilter, QuerySelect, Statement,
 };
 use serde_json::{Map, Value};
 use uuid::Uuid;
 
 use crate::{
-    Actor, Cx, Event, Id, Job, Noun, Origin, Platform, Problem, Result, Row, ScopeSet, bounded,
+    Actor, Cx, Event, Id, Job, Noun, Origin, Platform, Problem, Result, Row, ScopeSet, Transaction,
     problem,
 };
 
@@ -37,7 +37,7 @@ const PIECE_MAX: usize = 128;
 #[derive(Clone)]
 pub struct Tx {
     cx: Cx,
-    transaction: Arc<DatabaseTransaction>,
+    transaction: Arc<Transaction>,
     journal: Arc<Mutex<Journal>>,
     shared: bool,
 }
@@ -413,7 +413,7 @@ impl Tx {
             self.publish(topic).await?;
         }
         let platform = self.platform.clone();
-        bounded(self.finish().await?.commit()).await?;
+        self.finish().await?.commit().await?;
         platform.db.count(1);
         signals.iter().for_each(|topic| platform.signals.raise(topic));
         if !events.is_empty() || !jobs.is_empty() {
@@ -425,12 +425,12 @@ impl Tx {
     /// Undoes everything.
     pub async fn rollback(self) -> Result<()> {
         let platform = self.platform.clone();
-        bounded(self.finish().await?.rollback()).await?;
+        self.finish().await?.rollback().await?;
         platform.db.count(1);
         Ok(())
     }
 
-    async fn finish(self) -> Result<DatabaseTransaction> {
+    async fn finish(self) -> Result<Transaction> {
         let Self { cx, transaction, .. } = self;
         drop(cx);
         Arc::into_inner(transaction)

@@ -9,13 +9,13 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use bodega_contract::{Entry, Recorder};
-use bodega_kernel::{Platform, in_powers_of_two, micros};
+use bodega_kernel::{Platform, Transaction, in_powers_of_two, micros};
 use chrono::{DateTime, TimeDelta, Utc};
 use entity::Owned;
 use entity::identity::{api_key, deprecated_use, request};
 use sea_orm::sea_query::{Expr, ExprTrait, OnConflict};
 use sea_orm::{
-    ColumnTrait, DbErr, EntityTrait, IntoActiveModel, QueryFilter, QuerySelect, TransactionTrait,
+    ColumnTrait, DbErr, EntityTrait, IntoActiveModel, QueryFilter, QuerySelect,
 };
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinHandle;
@@ -116,7 +116,7 @@ async fn write_batch(platform: &Platform, batch: Vec<Entry>) -> Result<(), DbErr
         *last = Ord::max(*last, entry.created_at);
         note_deprecated(&mut deprecated, entry);
     }
-    let transaction = platform.db.writer().begin().await?;
+    let transaction = platform.db.begin().await?;
     for chunk in in_powers_of_two(&batch) {
         insert_requests(&transaction, chunk).await?;
     }
@@ -151,7 +151,7 @@ fn note_deprecated(all: &mut HashMap<(Uuid, String), deprecated_use::Model>, ent
 
 #[expect(clippy::disallowed_methods, reason = "a log, not an object: no event tells of it")]
 async fn insert_requests(
-    transaction: &sea_orm::DatabaseTransaction,
+    transaction: &Transaction,
     entries: &[Entry],
 ) -> Result<(), DbErr> {
     let rows = entries.iter().map(|entry| {
@@ -183,7 +183,7 @@ async fn insert_requests(
     reason = "not a change that anyone made: no event tells of it"
 )]
 async fn set_last_used(
-    transaction: &sea_orm::DatabaseTransaction,
+    transaction: &Transaction,
     key: Uuid,
     at: DateTime<Utc>,
 ) -> Result<(), DbErr> {
@@ -197,7 +197,7 @@ async fn set_last_used(
 
 #[expect(clippy::disallowed_methods, reason = "a log, not an object: no event tells of it")]
 async fn add_deprecated(
-    transaction: &sea_orm::DatabaseTransaction,
+    transaction: &Transaction,
     row: deprecated_use::Model,
 ) -> Result<(), DbErr> {
     use deprecated_use::{Column, Entity};
