@@ -8,14 +8,14 @@ use std::sync::{Arc, PoisonError, RwLock};
 use chrono::{DateTime, Utc};
 use entity::Owned;
 use sea_orm::{
-    ColumnTrait, ConnectionTrait, DbBackend, DbErr, EntityTrait, ExecResult,
-    ModelTrait, QueryFilter, QueryResult, QuerySelect, Statement, Value,
+    ColumnTrait, ConnectionTrait, DbBackend, DbErr, EntityTrait, ExecResult, ModelTrait,
+    QueryFilter, QueryResult, QuerySelect, Statement, Value,
 };
 use uuid::Uuid;
 
 use crate::{
-    Clock, Database, Id, Language, Noun, Problem, Result, Row, ScopeSet, Sealer, Signals, Transaction,
-    Vault, Versions, bounded, problem,
+    Clock, Database, Id, Language, Noun, Problem, Result, Row, ScopeSet, Sealer, Signals,
+    Transaction, Vault, Versions, bounded, problem,
 };
 
 /// How many objects one expansion may bring.

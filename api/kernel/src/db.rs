@@ -8,7 +8,8 @@ use std::time::Duration;
 use sea_orm::sqlx::sqlite::{SqliteConnection, SqliteJournalMode, SqliteSynchronous};
 use sea_orm::sqlx::{self, Connection as _};
 use sea_orm::{
-    ConnectOptions, ConnectionTrait, DatabaseConnection, DbBackend, DbErr, RuntimeErr, SqliteTransactionMode, Statement, TransactionOptions, TransactionTrait,
+    ConnectOptions, ConnectionTrait, DatabaseConnection, DbBackend, DbErr, RuntimeErr,
+    SqliteTransactionMode, Statement, TransactionOptions, TransactionTrait,
 };
 use tokio::sync::watch;
 
@@ -28,6 +29,15 @@ const PAGES_PER_CHECKPOINT: &str = "4000";
 const ROWS_AHEAD: usize = 512;
 /// Prepared statements a connection keeps.
 const STATEMENTS_KEPT: usize = 100;
+/// What a log of changes that has grown for once is cut to: rarely reached, as it is begun anew after
+/// some thousand pages.
+const WAL_KEPT_BYTES: &str = "67108864";
+/// Free pages that stay in the file for what comes next, and pages given back in one short step: about
+/// four mebibytes and one.
+const FREE_PAGES_KEPT: i64 = 1_024;
+const FREE_PAGES_A_STEP: i64 = 256;
+/// Steps in one run, a gibibyte in all; the rest waits for the next.
+const STEPS_MAX: usize = 1_024;
 /// Tables that SQLite had better know nothing of: they grow a hundredfold between two looks, and what
 /// it took for small then it would read from end to end for a few rows. Unknown tables it takes for
 /// large.
@@ -36,7 +46,7 @@ const LOGS: [&str; 7] = [
     "event",
     "idempotency_record",
     "job",
-    "request",
+    "request_log",
     "webhook_attempt",
     "webhook_delivery",
 ];
@@ -71,6 +81,7 @@ impl Database {
                     sqlite
                         .create_if_missing(true)
                         .journal_mode(SqliteJournalMode::Wal)
+                        .pragma("journal_size_limit", WAL_KEPT_BYTES)
                         .synchronous(SqliteSynchronous::Normal)
                         .busy_timeout(BUSY_TIMEOUT)
                         .foreign_keys(true)
@@ -160,6 +171,38 @@ impl Database {
             self.writer.execute_unprepared("ANALYZE sqlite_schema").await?;
         }
         Ok(())
+    }
+
+    /// Gives back to the disk what is free inside SQLite's file, in short steps between which others
+    /// write; says how many pages. PostgreSQL does so by itself; a file that was made before this was
+    /// possible keeps its size until it is restored from a backup.
+    pub async fn shrink(&self) -> Result<i64, DbErr> {
+        if self.backend() != DbBackend::Sqlite {
+            return Ok(0);
+        }
+        let mut given = 0;
+        for _ in 0..STEPS_MAX {
+            let free = self.free_pages().await?;
+            let step = (free - FREE_PAGES_KEPT).min(FREE_PAGES_A_STEP);
+            if step <= 0 {
+                break;
+            }
+            self.writer.execute_unprepared(&format!("PRAGMA incremental_vacuum({step})")).await?;
+            let now = self.free_pages().await?;
+            if now >= free {
+                // A file of the old kind.
+                break;
+            }
+            given += free - now;
+            tokio::task::yield_now().await;
+        }
+        Ok(given)
+    }
+
+    async fn free_pages(&self) -> Result<i64, DbErr> {
+        let sql = Statement::from_string(DbBackend::Sqlite, "PRAGMA freelist_count");
+        let row = self.reader.query_one_raw(sql).await?;
+        row.map_or(Ok(0), |row| row.try_get_by_index(0))
     }
 
     pub(crate) fn count(&self, statements: u64) {

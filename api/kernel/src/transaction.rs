@@ -101,4 +101,3 @@ impl ConnectionTrait for Transaction {
         self.run(self.inner.query_all_raw(statement)).await
     }
 }
-

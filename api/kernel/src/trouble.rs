@@ -90,10 +90,7 @@ impl Trouble {
                 "The disk of the database fails to read or write.",
                 "El disco de la base de datos falla al leer o escribir.",
             ),
-            Self::Unreachable => (
-                "The database does not answer.",
-                "La base de datos no responde.",
-            ),
+            Self::Unreachable => ("The database does not answer.", "La base de datos no responde."),
         }
     }
 

@@ -13,8 +13,8 @@ use entity::webhooks::event;
 use entity::{Owned, Stored};
 use sea_orm::sea_query::OnConflict;
 use sea_orm::{
-    ActiveModelTrait, ColumnTrait, ConnectionTrait, DbBackend, EntityTrait,
-    IntoActiveModel, QueryFilter, QuerySelect, Statement,
+    ActiveModelTrait, ColumnTrait, ConnectionTrait, DbBackend, EntityTrait, IntoActiveModel,
+    QueryFilter, QuerySelect, Statement,
 };
 use serde_json::{Map, Value};
 use uuid::Uuid;

@@ -14,8 +14,8 @@ use entity::platform::event_stream;
 use entity::webhooks::event;
 use futures::future::BoxFuture;
 use sea_orm::{
-    ConnectionTrait, DbBackend, EntityTrait, FromQueryResult, IntoActiveModel,
-    QueryResult, Statement, Value,
+    ConnectionTrait, DbBackend, EntityTrait, FromQueryResult, IntoActiveModel, QueryResult,
+    Statement, Value,
 };
 use tokio::sync::{Notify, watch};
 use uuid::Uuid;
@@ -213,11 +213,7 @@ async fn lock(tx: &Transaction, organization: Uuid) -> Result<Option<i64>> {
 
 /// Numbers events in the order they were written: of two changes of which one could know of the
 /// other, the other comes first.
-async fn number(
-    tx: &Transaction,
-    organization: Uuid,
-    last: i64,
-) -> Result<Vec<event::Model>> {
+async fn number(tx: &Transaction, organization: Uuid, last: i64) -> Result<Vec<event::Model>> {
     let (written, whole) = match tx.get_database_backend() {
         DbBackend::Postgres => ("position", "event.*"),
         _ => ("rowid", "*"),

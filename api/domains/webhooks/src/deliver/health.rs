@@ -7,8 +7,8 @@ use chrono::{DateTime, TimeDelta, Utc};
 use entity::Owned;
 use entity::webhooks::webhook_health;
 use sea_orm::{
-    ColumnTrait, Condition, ConnectionTrait, DbBackend, EntityTrait,
-    QueryFilter, QueryOrder, QuerySelect,
+    ColumnTrait, Condition, ConnectionTrait, DbBackend, EntityTrait, QueryFilter, QueryOrder,
+    QuerySelect,
     sea_query::{Expr, ExprTrait},
 };
 use uuid::Uuid;
@@ -20,11 +20,7 @@ use super::entry::{Entry, Fate};
 const NEWS: TimeDelta = TimeDelta::seconds(1);
 
 /// Writes what these tries say of their endpoints.
-pub(super) async fn note(
-    tx: &Transaction,
-    entries: &[Entry],
-    now: DateTime<Utc>,
-) -> Result<()> {
+pub(super) async fn note(tx: &Transaction, entries: &[Entry], now: DateTime<Utc>) -> Result<()> {
     let mut endpoints: BTreeMap<Uuid, Vec<&Entry>> = BTreeMap::new();
     for entry in entries.iter().filter(|entry| entry.sent) {
         endpoints.entry(entry.attempt.endpoint_id).or_default().push(entry);
@@ -66,11 +62,7 @@ pub(crate) async fn lock(tx: &Transaction, endpoints: &[Uuid]) -> Result<()> {
 }
 
 /// Those of these endpoints of which it is news that they work.
-async fn news(
-    tx: &Transaction,
-    endpoints: &[Uuid],
-    now: DateTime<Utc>,
-) -> Result<Vec<Uuid>> {
+async fn news(tx: &Transaction, endpoints: &[Uuid], now: DateTime<Utc>) -> Result<Vec<Uuid>> {
     use webhook_health::Column::{ConsecutiveFailures, Id, LastSuccessAt};
     let mut all = Vec::new();
     for ids in in_padded_pieces(endpoints) {
