@@ -6,13 +6,13 @@ use std::sync::{Arc, PoisonError, RwLock};
 
 use chrono::{DateTime, Utc};
 use entity::Owned;
-use sea_orm::{ColumnTrait, DatabaseTransaction, QueryFilter};
+use sea_orm::{ColumnTrait, QueryFilter};
 use tokio::sync::Semaphore;
 use uuid::Uuid;
 
 use crate::{
     Budget, Clock, Database, Id, Language, Noun, Problem, Result, ScopeSet, Sealer, Signals,
-    Source, Vault, Versions,
+    Source, Transaction, Vault, Versions,
 };
 
 /// What lives as long as the process.
@@ -192,7 +192,7 @@ impl Cx {
     }
 
     /// The same, reading from an open transaction.
-    pub(crate) fn within(&self, transaction: Arc<DatabaseTransaction>) -> Self {
+    pub(crate) fn within(&self, transaction: Arc<Transaction>) -> Self {
         let inner = Inner::clone(&self.0);
         let source = inner.source.within(transaction);
         Self(Arc::new(Inner { source, ..inner }))

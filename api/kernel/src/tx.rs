@@ -13,15 +13,15 @@ use entity::webhooks::event;
 use entity::{Owned, Stored};
 use sea_orm::sea_query::OnConflict;
 use sea_orm::{
-    ActiveModelTrait, ColumnTrait, ConnectionTrait, DatabaseTransaction, DbBackend, EntityTrait,
-    IntoActiveModel, QueryFilter, QuerySelect, Statement,
+    ActiveModelTrait, ColumnTrait, ConnectionTrait, DbBackend, EntityTrait, IntoActiveModel,
+    QueryFilter, QuerySelect, Statement,
 };
 use serde_json::{Map, Value};
 use uuid::Uuid;
 
 use crate::{
     Actor, Budget, Cx, Event, Id, Job, Noun, Origin, Platform, Problem, Result, Row, ScopeSet,
-    bounded, problem,
+    Transaction, problem,
 };
 
 /// Rows in one statement: PostgreSQL binds up to 65,535 values, SQLite up to 32,766.
@@ -37,7 +37,7 @@ const PIECE_MAX: usize = 128;
 #[derive(Clone)]
 pub struct Tx {
     cx: Cx,
-    transaction: Arc<DatabaseTransaction>,
+    transaction: Arc<Transaction>,
     journal: Arc<Mutex<Journal>>,
     shared: bool,
 }
@@ -414,7 +414,7 @@ impl Tx {
             self.publish(topic).await?;
         }
         let platform = self.platform.clone();
-        bounded(self.finish().await?.commit()).await?;
+        self.finish().await?.commit().await?;
         platform.db.count(1);
         signals.iter().for_each(|topic| platform.signals.raise(topic));
         if !events.is_empty() || !jobs.is_empty() {
@@ -426,12 +426,12 @@ impl Tx {
     /// Undoes everything.
     pub async fn rollback(self) -> Result<()> {
         let platform = self.platform.clone();
-        bounded(self.finish().await?.rollback()).await?;
+        self.finish().await?.rollback().await?;
         platform.db.count(1);
         Ok(())
     }
 
-    async fn finish(self) -> Result<DatabaseTransaction> {
+    async fn finish(self) -> Result<Transaction> {
         let Self { cx, transaction, .. } = self;
         drop(cx);
         Arc::into_inner(transaction)

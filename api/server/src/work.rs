@@ -23,11 +23,14 @@ const ENDPOINTS_OF_ONE: i64 = 128;
 const CHORES_AT_ONCE: usize = 2;
 
 /// Each chore, when it recurs, and what it does.
-const RECURRING: [(&str, &str); 4] = [
+const RECURRING: [(&str, &str); 7] = [
     ("webhooks.erase", "17 * * * *"),
     ("requests.purge", "*/5 * * * *"),
     ("idempotency.purge", "*/5 * * * *"),
+    ("audit.purge", "37 * * * *"),
+    ("jobs.purge", "47 * * * *"),
     ("database.optimize", "23 * * * *"),
+    ("database.shrink", "*/10 * * * *"),
 ];
 
 /// Gives the domains what they need from the outside.
@@ -42,6 +45,7 @@ pub(crate) fn give_ports(config: &Config, platform: &Platform, registry: &'stati
         }),
     });
     platform.ports.give(policy(config));
+    platform.ports.give(config.retention());
 }
 
 /// Where webhooks may go.
@@ -128,6 +132,9 @@ impl Handler for Chores {
                 "webhooks.erase" => bodega_webhooks::erase(&platform, &stop).await?,
                 "requests.purge" => drop(bodega_identity::purge_requests(&platform).await?),
                 "idempotency.purge" => upkeep::purge_records(&platform).await?,
+                "audit.purge" => drop(bodega_identity::purge_audit(&platform).await?),
+                "jobs.purge" => drop(bodega_worker::purge_dead(&platform).await?),
+                "database.shrink" => drop(platform.db.shrink().await?),
                 "database.optimize" => platform.db.optimize().await?,
                 other => return Err(Problem::internal(format!("no chore is called {other}"))),
             }

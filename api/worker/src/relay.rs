@@ -8,14 +8,14 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use bodega_kernel::{Platform, Problem, Result};
+use bodega_kernel::{Platform, Problem, Result, Transaction};
 use chrono::{DateTime, Utc};
 use entity::platform::event_stream;
 use entity::webhooks::event;
 use futures::future::BoxFuture;
 use sea_orm::{
-    ConnectionTrait, DatabaseTransaction, DbBackend, EntityTrait, FromQueryResult, IntoActiveModel,
-    QueryResult, Statement, Value,
+    ConnectionTrait, DbBackend, EntityTrait, FromQueryResult, IntoActiveModel, QueryResult,
+    Statement, Value,
 };
 use tokio::sync::{Notify, watch};
 use uuid::Uuid;
@@ -42,7 +42,7 @@ pub struct Batch<'a> {
     /// The events, each with its `sequence`.
     pub events: &'a [event::Model],
     /// The transaction: what is written in it is there with the numbers, or not at all.
-    pub tx: &'a DatabaseTransaction,
+    pub tx: &'a Transaction,
     /// The instant of the batch.
     pub now: DateTime<Utc>,
 }
@@ -177,7 +177,7 @@ impl Relay {
 }
 
 async fn run(
-    tx: &DatabaseTransaction,
+    tx: &Transaction,
     sql: &str,
     values: impl IntoIterator<Item = Value>,
 ) -> Result<Vec<QueryResult>> {
@@ -187,7 +187,7 @@ async fn run(
 
 /// The organization's last number, locked; `None` where another relay has the lock.
 #[expect(clippy::disallowed_methods, reason = "the relay's own row")]
-async fn lock(tx: &DatabaseTransaction, organization: Uuid) -> Result<Option<i64>> {
+async fn lock(tx: &Transaction, organization: Uuid) -> Result<Option<i64>> {
     let sql = match tx.get_database_backend() {
         DbBackend::Postgres => {
             "SELECT last_sequence FROM event_stream WHERE organization_id = $1 \
@@ -213,11 +213,7 @@ async fn lock(tx: &DatabaseTransaction, organization: Uuid) -> Result<Option<i64
 
 /// Numbers events in the order they were written: of two changes of which one could know of the
 /// other, the other comes first.
-async fn number(
-    tx: &DatabaseTransaction,
-    organization: Uuid,
-    last: i64,
-) -> Result<Vec<event::Model>> {
+async fn number(tx: &Transaction, organization: Uuid, last: i64) -> Result<Vec<event::Model>> {
     let (written, whole) = match tx.get_database_backend() {
         DbBackend::Postgres => ("position", "event.*"),
         _ => ("rowid", "*"),
