@@ -13,6 +13,7 @@ mod in_hand;
 mod limits;
 mod migrate;
 mod news;
+mod port;
 mod serve;
 mod upkeep;
 mod work;
