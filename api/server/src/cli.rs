@@ -214,7 +214,10 @@ pub(crate) async fn run(cli: Cli) -> Result<(), String> {
 
 /// Logs go to the error output, so that what a command answers can be piped.
 fn log(config: &Config) -> Result<(), String> {
-    let filter = tracing_subscriber::EnvFilter::try_new(&config.log)
+    let named = config.log.contains("actix_http");
+    // It calls every request that it cannot read an error of the program's.
+    let log = if named { config.log.clone() } else { format!("{},actix_http=off", config.log) };
+    let filter = tracing_subscriber::EnvFilter::try_new(log)
         .map_err(|error| format!("the setting `log` is not valid: {error}"))?;
     // Where a line cannot be written, nobody can be told: to try would end the thread that does.
     let builder = tracing_subscriber::fmt()

@@ -59,6 +59,10 @@ pub(crate) struct Config {
     pub(crate) workers: Option<usize>,
     /// How many proxies in front are trusted to say where a call comes from.
     pub(crate) trusted_proxies: usize,
+    /// The most connections to the public port; fewer where the process may open fewer files.
+    pub(crate) connections: usize,
+    /// The most of them from one address; not counted behind trusted proxies.
+    pub(crate) connections_per_address: usize,
     /// Whether an empty database gets a demo organization.
     pub(crate) demo: bool,
     /// How many products of the demo catalog are loaded.
@@ -105,6 +109,8 @@ impl Default for Config {
             redis_url: None,
             workers: None,
             trusted_proxies: 0,
+            connections: 10_000,
+            connections_per_address: 500,
             demo: true,
             demo_products: usize::MAX,
             migrate: true,
@@ -150,6 +156,12 @@ impl Config {
             return Err("database_connections must be from 2 to 1000".to_owned());
         }
         self.check_retention()?;
+        if !(16..=1_000_000).contains(&self.connections) {
+            return Err("connections must be from 16 to 1000000".to_owned());
+        }
+        if !(1..=1_000_000).contains(&self.connections_per_address) {
+            return Err("connections_per_address must be from 1 to 1000000".to_owned());
+        }
         if self.workers.is_some_and(|workers| !(1..=256).contains(&workers)) {
             return Err("workers must be from 1 to 256".to_owned());
         }

@@ -14,6 +14,7 @@ mod in_hand;
 mod limits;
 mod migrate;
 mod news;
+mod port;
 mod private;
 mod serve;
 mod upkeep;

@@ -20,6 +20,7 @@ use crate::config::Config;
 use crate::demo::{self, Demo};
 use crate::graphql::Trusted;
 use crate::in_hand::{self, InHand};
+use crate::port::{self, Gate};
 use crate::work::{Ended, Labor};
 use crate::{news, upkeep};
 
@@ -67,10 +68,17 @@ pub(crate) async fn serve(config: Config, json: bool) -> Result<(), String> {
     let in_hand = InHand::default();
     let counting = in_hand.clone();
     let threads = config.cores();
-    let serving = HttpServer::new(move || {
+    let gate = Gate::new(
+        port::connections(config.connections),
+        // Behind proxies every connection comes from one of theirs.
+        (config.trusted_proxies == 0).then_some(config.connections_per_address),
+    );
+    let terms = port::Terms { workers: threads, stop_s: STOP_S, gate };
+    let serving = port::serve(public, terms, move || {
         HttpApp::new()
             .wrap(Compress::default())
             .wrap(from_fn(in_hand::counted))
+            .wrap(from_fn(port::held))
             .app_data(web::Data::new(counting.clone()))
             .configure(admin::health(own.clone()))
             .configure(bodega_rest::routes(door.clone()))
@@ -78,12 +86,7 @@ pub(crate) async fn serve(config: Config, json: bool) -> Result<(), String> {
             .configure(bodega_docs::routes(&docs))
             .default_service(web::to(bodega_rest::nowhere))
     })
-    .workers(threads)
-    .shutdown_timeout(STOP_S)
-    .disable_signals()
-    .listen(public)
-    .map_err(|error| error.to_string())?
-    .run();
+    .map_err(|error| error.to_string())?;
     let operating =
         HttpServer::new(move || HttpApp::new().configure(admin::routes(health.clone())))
             .workers(1)

@@ -61,19 +61,20 @@ impl Service {
         caller: &Caller,
         params: &Params,
     ) -> std::result::Result<Subscription, Stop> {
+        let (operation, method) =
+            (feed(self.engine.registry).map_or("graphql", |feed| feed.id), "GET");
         let mut visit = self.corridor.admit(caller).await?;
-        let begun = self.begin(&mut visit, caller, params).await;
+        visit.begin(operation, method);
+        let mut begun = self.begin(&mut visit, caller, params).await;
         if begun.is_err() && visit.limits().is_none() {
-            visit.charge(1).await?;
+            begun = visit.charge(1).await.map_err(Stop::from).and(begun);
         }
         let (status, code) = match &begun {
             Ok(_) => (200, None),
             Err(Stop::Problem(problem)) => (problem.code.status, Some(problem.code.code)),
             Err(Stop::Faults(faults)) => (400, faults.first().map(|one| one.problem.code.code)),
         };
-        let operation = feed(self.engine.registry).map_or("graphql", |feed| feed.id);
         let (idempotency_key, deprecated) = (None, Vec::new());
-        let method = "GET";
         visit.leave(Leave { operation, method, status, code, idempotency_key, deprecated });
         begun
     }

@@ -86,6 +86,7 @@ async fn begin(
         Some(after) => follower.call(&[("after", after), ("limit", "1")]),
         None => follower.call(&[("sequence[is_null]", "false"), ("limit", "1")]),
     };
+    visit.begin(feed.id, "GET");
     let answered = visit.call(first).await;
     let (status, code) = match &answered {
         Ok(_) => (200, None),
