@@ -4,7 +4,7 @@
 use std::net::IpAddr;
 use std::sync::Arc;
 
-use bodega_kernel::{Language, Result, ScopeSet, tagged};
+use bodega_kernel::{Language, Numbers, Result, ScopeSet, tagged};
 use chrono::{DateTime, Utc};
 use futures::future::BoxFuture;
 use uuid::Uuid;
@@ -56,6 +56,11 @@ pub struct Principal {
     pub scopes: Arc<ScopeSet>,
     /// How much of it.
     pub plan: Plan,
+    /// What its calls are counted in: first its own, last the organization's, between them those of
+    /// the keys that it descends from.
+    pub quotas: Arc<[Quota]>,
+    /// How many objects the organization may have.
+    pub numbers: Numbers,
     /// The version of the API its answers come in.
     pub api_version: String,
     /// The origins a browser may use it on; any, where empty.
@@ -73,6 +78,50 @@ pub struct Plan {
     pub per_day: u32,
 }
 
+/// Calls that are counted together, and how many there may be.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Quota {
+    /// Whose calls they are.
+    pub of: Counted,
+    /// The id that they are counted under.
+    pub id: Uuid,
+    /// Calls a minute.
+    pub per_minute: u32,
+    /// Calls a day (UTC).
+    pub per_day: u32,
+}
+
+/// Whose calls are counted together.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Counted {
+    /// The key's own.
+    Key,
+    /// Those of a key that it descends from, and of all others that do.
+    Parent,
+    /// All of the organization's keys.
+    Organization,
+}
+
+impl Counted {
+    /// What the limit of a minute is called.
+    pub const fn minute(self) -> &'static str {
+        match self {
+            Self::Key => "minute",
+            Self::Parent => "parent-minute",
+            Self::Organization => "organization-minute",
+        }
+    }
+
+    /// What the limit of a day is called.
+    pub const fn day(self) -> &'static str {
+        match self {
+            Self::Key => "day",
+            Self::Parent => "parent-day",
+            Self::Organization => "organization-day",
+        }
+    }
+}
+
 /// Tells who calls.
 pub trait Authenticator: Send + Sync {
     /// The caller's principal, or `unauthenticated`.
@@ -82,7 +131,7 @@ pub trait Authenticator: Send + Sync {
 /// One limit, as it stands after a call.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Policy {
-    /// `minute` or `day`.
+    /// `minute` or `day`, with `parent-` or `organization-` before it where others count too.
     pub name: &'static str,
     /// How much it allows.
     pub quota: u32,
@@ -94,10 +143,10 @@ pub struct Policy {
     pub reset_s: u32,
 }
 
-/// All limits, as they stand after a call.
+/// The limits, as they stand after a call.
 #[derive(Clone, Copy, Debug)]
 pub struct LimitState {
-    /// Each of them.
+    /// Of a minute and of a day those of which least is left.
     pub policies: [Policy; 2],
     /// The one that the call would have broken, and when there is room for it again.
     pub violated: Option<(&'static str, u32)>,
@@ -105,7 +154,7 @@ pub struct LimitState {
 
 /// Counts calls.
 pub trait Limiter: Send + Sync {
-    /// Takes `cost` from the key's limits, all of them or none.
+    /// Takes `cost` from each of the quotas that the caller's calls are counted in, or from none.
     fn take<'a>(&'a self, principal: &'a Principal, cost: u32) -> BoxFuture<'a, LimitState>;
 }
 

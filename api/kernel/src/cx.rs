@@ -14,8 +14,8 @@ use sea_orm::{
 use uuid::Uuid;
 
 use crate::{
-    Clock, Database, Id, Language, Noun, Problem, Result, Row, ScopeSet, Sealer, Signals, Vault,
-    Versions, bounded, problem,
+    Clock, Database, Id, Language, Noun, Numbers, Problem, Result, Row, ScopeSet, Sealer, Signals,
+    Vault, Versions, bounded, problem,
 };
 
 /// How many objects one expansion may bring.
@@ -134,6 +134,7 @@ impl Origin {
 pub struct Cx(Arc<Inner>);
 
 /// What a context holds.
+#[derive(Clone)]
 pub struct Inner {
     /// Whose data.
     pub organization: Uuid,
@@ -145,6 +146,8 @@ pub struct Inner {
     pub now: DateTime<Utc>,
     /// The call.
     pub origin: Origin,
+    /// How many objects the organization may have; as many as it likes where nobody's plan asks.
+    pub numbers: Option<Numbers>,
     /// What lives longer.
     pub platform: Arc<Platform>,
     source: Source,
@@ -169,7 +172,23 @@ impl Cx {
     ) -> Self {
         let now = crate::micros(platform.clock.now());
         let source = Source::pool(platform.db.clone());
-        Self(Arc::new(Inner { organization, actor, scopes, now, origin, platform, source }))
+        let numbers = None;
+        Self(Arc::new(Inner {
+            organization,
+            actor,
+            scopes,
+            now,
+            origin,
+            numbers,
+            platform,
+            source,
+        }))
+    }
+
+    /// The same, where the organization's plan says how many objects there may be.
+    pub fn allowing(self, numbers: Numbers) -> Self {
+        let inner = Arc::unwrap_or_clone(self.0);
+        Self(Arc::new(Inner { numbers: Some(numbers), ..inner }))
     }
 
     /// The same, reading from an open transaction.
@@ -181,6 +200,7 @@ impl Cx {
             scopes: inner.scopes.clone(),
             now: inner.now,
             origin: inner.origin.clone(),
+            numbers: inner.numbers,
             platform: inner.platform.clone(),
             source: Source::transaction(inner.platform.db.clone(), transaction),
         }))
@@ -197,6 +217,7 @@ impl Cx {
             scopes: inner.scopes.clone(),
             now: inner.now,
             origin,
+            numbers: inner.numbers,
             platform: inner.platform.clone(),
             source: inner.source.clone(),
         }))

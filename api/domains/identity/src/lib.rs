@@ -10,6 +10,7 @@ mod organization;
 mod plan;
 mod recorder;
 mod request;
+mod rights;
 mod scopes;
 mod secret;
 mod trusted_document;
