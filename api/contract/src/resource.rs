@@ -1,13 +1,12 @@
 //! How a resource is declared.
 
-use std::collections::HashMap;
 use std::future::Future;
 use std::marker::PhantomData;
 use std::str::FromStr;
 use std::sync::Arc;
 
 use bodega_kernel::{
-    Code, Cx, Event, Id, ListQuery, Noun, Page, Problem, Result, Row, Tx, problem,
+    Code, Cx, Event, Id, Linked, ListQuery, Noun, Page, Problem, Result, Row, Tx, problem,
 };
 use futures::future::BoxFuture;
 use sea_orm::{ColumnTrait, EntityTrait, ModelTrait};
@@ -34,10 +33,8 @@ impl Deleted {
     pub const DONE: Self = Self { deleted: true };
 }
 
-/// Ids in, map out, in one statement.
-pub type Load = Arc<
-    dyn Fn(Cx, Vec<Uuid>) -> BoxFuture<'static, Result<HashMap<Uuid, Vec<Value>>>> + Send + Sync,
->;
+/// Ids in, what they lead to out, in one statement, or two where a table lies between.
+pub type Load = Arc<dyn Fn(Cx, Vec<Uuid>) -> BoxFuture<'static, Result<Linked>> + Send + Sync>;
 
 /// A way from objects of one resource to objects of another: `expand` and GraphQL walk the same one.
 #[derive(Clone)]
@@ -335,12 +332,8 @@ impl<V: Noun> Resource<V> {
     where
         Row<T>: ModelTrait<Entity = T::Entity>,
     {
-        let load: Load = Arc::new(|cx, ids| {
-            Box::pin(async move {
-                let found = cx.by_ids::<T>(ids).await?;
-                found.iter().map(|(id, view)| Ok((*id, vec![json(view)?]))).collect()
-            })
-        });
+        let load: Load =
+            Arc::new(|cx, ids| Box::pin(async move { cx.linked_by_id::<T>(ids).await }));
         self.parts.links.push(Link { name, target: T::NAME, key, one: true, load });
         self
     }
@@ -356,21 +349,18 @@ impl<V: Noun> Resource<V> {
         <T::Entity as EntityTrait>::Column: Copy + Send + Sync,
     {
         let load: Load = Arc::new(move |cx, ids| {
-            Box::pin(async move { lists(cx.children::<T>(column, ids).await?) })
+            Box::pin(async move { cx.linked_children::<T>(column, ids).await })
         });
         self.parts.links.push(Link { name, target: T::NAME, key: "id", one: false, load });
         self
     }
 
-    /// A link of its own making: ids in, map out.
+    /// A link of its own making: ids in, what they lead to out.
     pub fn link<T: Noun, F>(mut self, name: &'static str, run: fn(Cx, Vec<Uuid>) -> F) -> Self
     where
-        F: Future<Output = Result<HashMap<Uuid, Vec<T>>>> + Send + 'static,
+        F: Future<Output = Result<Linked>> + Send + 'static,
     {
-        let load: Load = Arc::new(move |cx, ids| {
-            let found = run(cx, ids);
-            Box::pin(async move { lists(found.await?) })
-        });
+        let load: Load = Arc::new(move |cx, ids| Box::pin(run(cx, ids)));
         self.parts.links.push(Link { name, target: T::NAME, key: "id", one: false, load });
         self
     }
@@ -532,10 +522,6 @@ impl Input {
 
 fn json(view: &impl Serialize) -> Result<Value> {
     serde_json::to_value(view).map_err(Problem::internal)
-}
-
-fn lists<T: Noun>(found: HashMap<Uuid, Vec<T>>) -> Result<HashMap<Uuid, Vec<Value>>> {
-    found.iter().map(|(id, all)| Ok((*id, all.iter().map(json).collect::<Result<_>>()?))).collect()
 }
 
 fn reply<O: Serialize>(

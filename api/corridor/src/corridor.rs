@@ -1,32 +1,29 @@
 //! The corridor: every call, through whichever door, walks the same way, once.
 
-use std::collections::HashMap;
 use std::panic::AssertUnwindSafe;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use bodega_contract::{
-    Authenticator, Handler, Input, Kind, Limiter, Operation, Recorder, Registry, Reply, read_id,
+    Authenticator, Handler, Input, Kind, Limiter, Operation, Recorder, Registry, Reply,
 };
 use bodega_kernel::{
-    Cx, FieldError, Platform, Problem, Result, ScopeSet, Tx, Versions, json, problem, tagged, text,
+    Cx, FieldError, Platform, Problem, Result, ScopeSet, Size, Tx, Versions, json, problem, tagged,
+    text,
 };
 use entity::platform::idempotency_record::Model as Record;
 use futures::FutureExt;
 use futures::future::BoxFuture;
 use serde_json::{Map, Value};
-use uuid::Uuid;
 
 use crate::followers::Followers;
 use crate::idempotency::{self, InProgress, Seal};
 use crate::query::{self, Ask, Expand, Shape};
+use crate::shares::Turns;
 use crate::validate;
 
 /// No call takes longer: who waits for news of a log waits up to 30 seconds of it.
 const CALL_TIMEOUT: Duration = Duration::from_secs(40);
-
-/// No expansion brings more objects.
-const EXPANSION_MAX: usize = 10_000;
 
 /// What is asked for.
 pub struct Call<'a> {
@@ -50,6 +47,8 @@ pub struct Call<'a> {
     pub ask: Ask,
     /// It does not wait for news, whatever it asks: others wait for it.
     pub at_once: bool,
+    /// Whoever waits for news has a place among those who follow already.
+    pub placed: bool,
 }
 
 impl<'a> Call<'a> {
@@ -66,6 +65,7 @@ impl<'a> Call<'a> {
             idempotency_key: None,
             ask: Ask::default(),
             at_once: false,
+            placed: false,
         }
     }
 
@@ -113,6 +113,7 @@ pub struct Corridor {
     pub(crate) limiter: Arc<dyn Limiter>,
     pub(crate) recorder: Arc<dyn Recorder>,
     pub(crate) followers: Followers,
+    pub(crate) turns: Turns,
     in_progress: InProgress,
 }
 
@@ -126,7 +127,8 @@ impl Corridor {
         recorder: Arc<dyn Recorder>,
     ) -> Self {
         let (followers, in_progress) = (Followers::default(), InProgress::default());
-        Self { registry, platform, authenticator, limiter, recorder, followers, in_progress }
+        let turns = Turns::new(platform.db.share_of_one());
+        Self { registry, platform, authenticator, limiter, recorder, followers, turns, in_progress }
     }
 
     /// The list of operations.
@@ -239,16 +241,6 @@ impl Corridor {
             (None, None) => {}
         }
         Ok(shape)
-    }
-
-    fn authorize_links(&self, cx: &Cx, resource: &str, nodes: &[Expand]) -> Result<()> {
-        for node in nodes {
-            if let Some(link) = self.registry.links(resource).iter().find(|l| l.name == node.link) {
-                authorize(&cx.scopes, self.registry.read_scope(link.target).unwrap_or("*"))?;
-                self.authorize_links(cx, link.target, &node.inner)?;
-            }
-        }
-        Ok(())
     }
 
     /// Idempotency, transaction, handler, commit.
@@ -380,7 +372,6 @@ impl Corridor {
         expand: Vec<Expand>,
         fields: Option<Vec<String>>,
     ) -> Result<Value> {
-        let mut budget = EXPANSION_MAX;
         let pick = |object: &mut Value| {
             if let (Some(fields), Value::Object(members)) = (&fields, object) {
                 members.retain(|name, _| {
@@ -390,14 +381,16 @@ impl Corridor {
         };
         match reply {
             Reply::One(mut object) => {
-                self.expand(cx, operation.resource, vec![&mut object], &expand, &mut budget)
-                    .await?;
+                cx.budget.take(Size::of(&object), &problem::ANSWER_TOO_LARGE)?;
+                self.embed(cx, operation.resource, vec![&mut object], &expand).await?;
                 pick(&mut object);
                 Ok(object)
             }
             Reply::Page(mut page) => {
+                let size = page.data.iter().map(Size::of).sum();
+                cx.budget.take(size, &problem::ANSWER_TOO_LARGE)?;
                 let objects = page.data.iter_mut().collect();
-                self.expand(cx, operation.resource, objects, &expand, &mut budget).await?;
+                self.embed(cx, operation.resource, objects, &expand).await?;
                 page.data.iter_mut().for_each(pick);
                 let mut body = Map::with_capacity(4);
                 body.insert("data".to_owned(), Value::Array(page.data));
@@ -412,85 +405,6 @@ impl Corridor {
                 Ok(Value::Object(body))
             }
         }
-    }
-
-    /// Embeds links in objects of a resource, as `expand` does: by the same functions, and only with
-    /// the scopes to read what they lead to.
-    pub async fn embed_as(
-        &self,
-        cx: &Cx,
-        resource: &str,
-        objects: Vec<&mut Value>,
-        links: &[Expand],
-    ) -> Result<()> {
-        self.authorize_links(cx, resource, links)?;
-        self.guarded(self.embed(cx, resource, objects, links)).await
-    }
-
-    async fn embed(
-        &self,
-        cx: &Cx,
-        resource: &str,
-        objects: Vec<&mut Value>,
-        nodes: &[Expand],
-    ) -> Result<()> {
-        self.expand(cx, resource, objects, nodes, &mut { EXPANSION_MAX }).await
-    }
-
-    /// One load a link and level, however many objects there are.
-    fn expand<'a>(
-        &'a self,
-        cx: &'a Cx,
-        resource: &'a str,
-        mut objects: Vec<&'a mut Value>,
-        nodes: &'a [Expand],
-        budget: &'a mut usize,
-    ) -> BoxFuture<'a, Result<()>> {
-        async move {
-            for node in nodes {
-                let Some(link) = self.registry.links(resource).iter().find(|l| l.name == node.link)
-                else {
-                    return Err(Problem::internal(format!("no link {}", node.link)));
-                };
-                let key_of = |object: &Value| object[link.key].as_str().and_then(read_id);
-                let mut keys: Vec<Uuid> =
-                    objects.iter().filter_map(|object| key_of(object)).collect();
-                let keyed = keys.len();
-                keys.sort_unstable();
-                keys.dedup();
-                // What was asked for twice, as by two events of one object, is each time given whole.
-                let shared = keys.len() < keyed;
-                let mut found: HashMap<Uuid, Vec<Value>> = if keys.is_empty() {
-                    HashMap::new()
-                } else {
-                    (link.load)(cx.clone(), keys).await?
-                };
-                let count = found.values().map(Vec::len).sum();
-                *budget = budget
-                    .checked_sub(count)
-                    .ok_or_else(|| Problem::new(&problem::EXPANSION_TOO_LARGE))?;
-                let inner = found.values_mut().flatten().collect();
-                self.expand(cx, link.target, inner, &node.inner, budget).await?;
-                for object in &mut objects {
-                    let key = key_of(object);
-                    let value = match (link.one, key) {
-                        // Many objects may share the one they belong to; each has its own children.
-                        (false, Some(key)) if shared => {
-                            found.get(&key).cloned().unwrap_or_default().into()
-                        }
-                        (true, Some(key)) => {
-                            found.get(&key).and_then(|v| v.first()).cloned().unwrap_or_default()
-                        }
-                        (true, None) => Value::Null,
-                        (false, Some(key)) => found.remove(&key).unwrap_or_default().into(),
-                        (false, None) => Value::Array(Vec::new()),
-                    };
-                    object[link.name] = value;
-                }
-            }
-            Ok(())
-        }
-        .boxed()
     }
 }
 

@@ -10,9 +10,11 @@
 
 mod batch;
 mod corridor;
+mod expand;
 mod followers;
 mod idempotency;
 mod query;
+mod shares;
 mod validate;
 mod visit;
 

@@ -3,7 +3,9 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use bodega_contract::{Caller, Deprecation, Entry, Handler, LimitState, Operation, Principal};
+use bodega_contract::{
+    Caller, Deprecation, Entry, Handler, LimitState, Noted, Operation, Principal,
+};
 use bodega_kernel::{Actor, Cx, Origin, Problem, Result, problem};
 use chrono::{DateTime, Utc};
 use serde_json::Value;
@@ -34,6 +36,7 @@ pub struct Outcome {
 pub struct Visit<'a> {
     corridor: &'a Corridor,
     caller: &'a Caller,
+    noted: Noted,
     principal: Arc<Principal>,
     version: &'static str,
     limits: Option<LimitState>,
@@ -104,8 +107,8 @@ impl Corridor {
         let (started, created_at) = (Instant::now(), self.platform.clock.now());
         let principal = self.authenticate(caller).await?;
         let (limits, cost, version) = (None, 0, self.platform.versions.latest());
-        let corridor = self;
-        Ok(Visit { corridor, caller, principal, version, limits, cost, started, created_at })
+        let (corridor, noted) = (self, Noted::of(caller));
+        Ok(Visit { corridor, caller, noted, principal, version, limits, cost, started, created_at })
     }
 
     async fn authenticate(&self, caller: &Caller) -> Result<Arc<Principal>> {
@@ -135,6 +138,12 @@ impl Visit<'_> {
     /// Walks one call.
     pub async fn call(&self, call: Call<'_>) -> Result<Answer> {
         let (operation, token) = (call.operation, self.caller.token.as_deref());
+        // Who waits for news holds no connection meanwhile: it takes a place rather than a turn.
+        let _place = (call.waits() && !call.placed).then(|| self.follow()).transpose()?;
+        let _turn = match call.waits() {
+            true => None,
+            false => Some(self.corridor.turns.next(self.principal.organization).await?),
+        };
         let walk = self.corridor.enter(self.cx(operation.id), token, self.version, call);
         let answer = self.corridor.guarded(walk).await?;
         if operation.list.as_ref().is_some_and(|list| list.feed) {
@@ -157,7 +166,7 @@ impl Visit<'_> {
 
     /// Takes a place among those who follow a log; it is free again when it is dropped.
     pub fn follow(&self) -> Result<Place> {
-        self.corridor.followers.enter(self.principal.key)
+        self.corridor.followers.enter(self.principal.organization, self.principal.key)
     }
 
     /// Who it is.
@@ -177,7 +186,7 @@ impl Visit<'_> {
 
     /// Notes what was done in the request log.
     pub fn leave(self, what: Leave<'_>) {
-        let Self { corridor, caller, principal, .. } = &self;
+        let Self { corridor, caller, noted, principal, .. } = &self;
         let subject = |(operation, deprecation): (&Operation, Deprecation)| {
             (format!("{}{}", operation.id, deprecation.field.unwrap_or_default()), deprecation)
         };
@@ -188,14 +197,14 @@ impl Visit<'_> {
             door: caller.door,
             operation: what.operation,
             method: what.method,
-            path: caller.path.clone(),
+            path: noted.path.clone(),
             status: what.status,
             code: what.code.map(str::to_owned),
             duration_us: i64::try_from(self.started.elapsed().as_micros()).unwrap_or(i64::MAX),
             ip: caller.ip,
-            user_agent: caller.user_agent.clone(),
+            user_agent: noted.user_agent.clone(),
             api_version: self.version.to_owned(),
-            idempotency_key: what.idempotency_key,
+            idempotency_key: what.idempotency_key.as_deref().map(Noted::key),
             created_at: self.created_at,
             cost: self.cost,
             deprecated: what.deprecated.into_iter().map(subject).collect(),
@@ -203,7 +212,7 @@ impl Visit<'_> {
     }
 
     fn cx(&self, operation: &'static str) -> Cx {
-        let Self { corridor, caller, principal, .. } = self;
+        let Self { corridor, caller, noted, principal, .. } = self;
         Cx::reading(
             corridor.platform.clone(),
             principal.organization,
@@ -211,18 +220,26 @@ impl Visit<'_> {
             principal.scopes.clone(),
             Origin {
                 request_id: caller.request_id,
-                traceparent: caller.traceparent.clone(),
+                traceparent: noted.traceparent.clone(),
                 operation,
                 ip: caller.ip.map(|ip| ip.to_string()),
-                user_agent: caller.user_agent.clone(),
+                user_agent: noted.user_agent.clone(),
                 api_version: self.version.to_owned(),
                 language: caller.language,
             },
         )
+        .allowing(principal.numbers)
     }
 }
 
 impl Call<'_> {
+    /// Whether it waits for news of a log.
+    fn waits(&self) -> bool {
+        let asks = |wanted| self.query.iter().any(|(name, value)| name == wanted && value != "0");
+        let feed = self.operation.list.as_ref().is_some_and(|list| list.feed);
+        feed && !self.at_once && asks("after") && asks("wait_s")
+    }
+
     /// What it takes from the limits.
     pub fn cost(&self) -> u32 {
         match self.operation.handler {

@@ -2,24 +2,17 @@
 
 use std::any::{Any, TypeId};
 use std::collections::HashMap;
-use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
 
 use chrono::{DateTime, Utc};
 use entity::Owned;
-use sea_orm::{
-    ColumnTrait, ConnectionTrait, DatabaseTransaction, DbBackend, DbErr, EntityTrait, ExecResult,
-    ModelTrait, QueryFilter, QueryResult, QuerySelect, Statement, Value,
-};
+use sea_orm::{ColumnTrait, DatabaseTransaction, QueryFilter};
 use uuid::Uuid;
 
 use crate::{
-    Clock, Database, Id, Language, Noun, Numbers, Problem, Result, Row, ScopeSet, Sealer, Signals,
-    Vault, Versions, bounded, problem,
+    Budget, Clock, Database, Id, Language, Noun, Numbers, Problem, Result, ScopeSet, Sealer,
+    Signals, Source, Vault, Versions,
 };
-
-/// How many objects one expansion may bring.
-pub(crate) const EXPANSION_MAX: usize = 10_000;
 
 /// What lives as long as the process.
 pub struct Platform {
@@ -146,7 +139,9 @@ pub struct Inner {
     pub now: DateTime<Utc>,
     /// The call.
     pub origin: Origin,
-    /// How many objects the organization may have; as many as it likes where nobody's plan asks.
+    /// What it may cost; shared by all that the request asks for.
+    pub budget: Arc<Budget>,
+    /// How many objects the organization may have; any number where no plan says.
     pub numbers: Option<Numbers>,
     /// What lives longer.
     pub platform: Arc<Platform>,
@@ -162,7 +157,7 @@ impl std::ops::Deref for Cx {
 }
 
 impl Cx {
-    /// A context that reads from the pool.
+    /// A context that reads from the pool, with a budget of its own.
     pub fn reading(
         platform: Arc<Platform>,
         organization: Uuid,
@@ -171,7 +166,8 @@ impl Cx {
         origin: Origin,
     ) -> Self {
         let now = crate::micros(platform.clock.now());
-        let source = Source::pool(platform.db.clone());
+        let budget = Arc::<Budget>::default();
+        let source = Source::pool(platform.db.clone(), budget.clone());
         let numbers = None;
         Self(Arc::new(Inner {
             organization,
@@ -179,6 +175,7 @@ impl Cx {
             scopes,
             now,
             origin,
+            budget,
             numbers,
             platform,
             source,
@@ -191,36 +188,25 @@ impl Cx {
         Self(Arc::new(Inner { numbers: Some(numbers), ..inner }))
     }
 
+    /// The same, as a part of a call with this budget.
+    pub fn within_budget(&self, budget: Arc<Budget>) -> Self {
+        let inner = Inner::clone(&self.0);
+        let source = inner.source.within_budget(budget.clone());
+        Self(Arc::new(Inner { budget, source, ..inner }))
+    }
+
     /// The same, reading from an open transaction.
     pub(crate) fn within(&self, transaction: Arc<DatabaseTransaction>) -> Self {
-        let inner = &*self.0;
-        Self(Arc::new(Inner {
-            organization: inner.organization,
-            actor: inner.actor.clone(),
-            scopes: inner.scopes.clone(),
-            now: inner.now,
-            origin: inner.origin.clone(),
-            numbers: inner.numbers,
-            platform: inner.platform.clone(),
-            source: Source::transaction(inner.platform.db.clone(), transaction),
-        }))
+        let inner = Inner::clone(&self.0);
+        let source = inner.source.within(transaction);
+        Self(Arc::new(Inner { source, ..inner }))
     }
 
     /// The same call, doing one of several operations (a line of a batch).
     pub fn doing(&self, operation: &'static str) -> Self {
-        let inner = &*self.0;
-        let mut origin = inner.origin.clone();
-        origin.operation = operation;
-        Self(Arc::new(Inner {
-            organization: inner.organization,
-            actor: inner.actor.clone(),
-            scopes: inner.scopes.clone(),
-            now: inner.now,
-            origin,
-            numbers: inner.numbers,
-            platform: inner.platform.clone(),
-            source: inner.source.clone(),
-        }))
+        let mut inner = Inner::clone(&self.0);
+        inner.origin.operation = operation;
+        Self(Arc::new(inner))
     }
 
     /// The connection to read from.
@@ -240,118 +226,5 @@ impl Cx {
             .one(self.db())
             .await?;
         Ok(found.ok_or_else(|| Problem::not_found(V::NAME))?.into())
-    }
-
-    /// Objects by id; those that are not there are missing from the map.
-    pub async fn by_ids<V: Noun>(&self, ids: Vec<Uuid>) -> Result<HashMap<Uuid, V>>
-    where
-        Row<V>: ModelTrait<Entity = V::Entity>,
-    {
-        let rows = V::Entity::of(self.organization)
-            .filter(V::Entity::ID.is_in(ids))
-            .all(self.db())
-            .await?;
-        Ok(rows.into_iter().map(|row| (id_of::<V>(&row), V::from(row))).collect())
-    }
-
-    /// The objects whose `parent` column is one of these, oldest first.
-    pub async fn children<V: Noun>(
-        &self,
-        parent: <V::Entity as EntityTrait>::Column,
-        parents: Vec<Uuid>,
-    ) -> Result<HashMap<Uuid, Vec<V>>>
-    where
-        Row<V>: ModelTrait<Entity = V::Entity>,
-    {
-        let rows = V::Entity::of(self.organization)
-            .filter(parent.is_in(parents))
-            .limit(EXPANSION_MAX as u64 + 1)
-            .all(self.db())
-            .await?;
-        if rows.len() > EXPANSION_MAX {
-            return Err(Problem::new(&problem::EXPANSION_TOO_LARGE));
-        }
-        // Sorted here, not there: asked to sort by id, SQLite walks the whole table in that order.
-        let mut rows = rows;
-        rows.sort_unstable_by_key(id_of::<V>);
-        let mut of: HashMap<Uuid, Vec<V>> = HashMap::new();
-        for row in rows {
-            if let Value::Uuid(Some(parent)) = row.get(parent) {
-                of.entry(parent).or_default().push(row.into());
-            }
-        }
-        Ok(of)
-    }
-}
-
-/// The id of a row.
-fn id_of<V: Noun>(row: &Row<V>) -> Uuid
-where
-    Row<V>: ModelTrait<Entity = V::Entity>,
-{
-    match row.get(V::Entity::ID) {
-        Value::Uuid(Some(id)) => id,
-        _ => Uuid::nil(),
-    }
-}
-
-/// A connection that counts its statements.
-#[derive(Clone)]
-pub struct Source {
-    db: Database,
-    transaction: Option<Arc<DatabaseTransaction>>,
-    count: Arc<AtomicU32>,
-}
-
-impl Source {
-    fn pool(db: Database) -> Self {
-        Self { db, transaction: None, count: Arc::default() }
-    }
-
-    fn transaction(db: Database, transaction: Arc<DatabaseTransaction>) -> Self {
-        Self { db, transaction: Some(transaction), count: Arc::default() }
-    }
-
-    /// How many statements ran through it.
-    pub fn statements(&self) -> u32 {
-        self.count.load(Ordering::Relaxed)
-    }
-
-    fn counted(&self) {
-        self.count.fetch_add(1, Ordering::Relaxed);
-        self.db.count(1);
-    }
-}
-
-macro_rules! through {
-    ($self:ident . $method:ident ( $($argument:expr),* )) => {{
-        $self.counted();
-        match &$self.transaction {
-            Some(transaction) => bounded(transaction.$method($($argument),*)).await,
-            None => bounded($self.db.reader().$method($($argument),*)).await,
-        }
-    }};
-}
-
-#[async_trait::async_trait]
-impl ConnectionTrait for Source {
-    fn get_database_backend(&self) -> DbBackend {
-        self.db.backend()
-    }
-
-    async fn execute_raw(&self, statement: Statement) -> Result<ExecResult, DbErr> {
-        through!(self.execute_raw(statement))
-    }
-
-    async fn execute_unprepared(&self, sql: &str) -> Result<ExecResult, DbErr> {
-        through!(self.execute_unprepared(sql))
-    }
-
-    async fn query_one_raw(&self, statement: Statement) -> Result<Option<QueryResult>, DbErr> {
-        through!(self.query_one_raw(statement))
-    }
-
-    async fn query_all_raw(&self, statement: Statement) -> Result<Vec<QueryResult>, DbErr> {
-        through!(self.query_all_raw(statement))
     }
 }

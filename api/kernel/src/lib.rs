@@ -3,12 +3,14 @@
 //!
 //! Nothing here knows HTTP or GraphQL, and nothing here knows a resource.
 
+pub mod budget;
 mod clock;
 mod cx;
 mod db;
 mod id;
 mod job;
 pub mod json;
+mod linked;
 mod metadata;
 mod money;
 mod noun;
@@ -19,16 +21,19 @@ pub mod problem;
 mod quantity;
 mod scope;
 mod seal;
+mod source;
 mod tx;
 mod vault;
 mod version;
 
+pub use budget::{Budget, Size};
 pub use chrono::NaiveDate as Date;
 pub use clock::{Clock, SystemClock, TurnedClock, micros};
-pub use cx::{Actor, Cx, Keys, Origin, Platform, Ports, Source};
+pub use cx::{Actor, Cx, Keys, Origin, Platform, Ports};
 pub use db::{Database, Signals, bounded};
 pub use id::{Id, tagged};
 pub use job::Job;
+pub use linked::{LINKED_MAX, Linked};
 pub use metadata::{ExternalId, Metadata, MetadataPatch};
 pub use money::{CurrencyCode, Money};
 pub use noun::{Event, Noun, Row, State};
@@ -39,6 +44,7 @@ pub use problem::{Code, FieldError, Language, Problem, Text, text};
 pub use quantity::Quantity;
 pub use scope::{Scope, ScopeSet};
 pub use seal::Sealer;
+pub use source::Source;
 pub use tx::{COMMITTED, Committed, Tx, in_padded_pieces, in_powers_of_two};
 pub use vault::Vault;
 pub use version::{VersionChange, Versions};

@@ -20,8 +20,8 @@ use serde_json::{Map, Value, json};
 use uuid::Uuid;
 
 use crate::{
-    Actor, Cx, Event, Id, Job, Noun, Origin, Platform, Problem, Result, Row, ScopeSet, bounded,
-    problem,
+    Actor, Budget, Cx, Event, Id, Job, Noun, Origin, Platform, Problem, Result, Row, ScopeSet,
+    bounded, problem,
 };
 
 /// Rows in one statement: PostgreSQL binds up to 65,535 values, SQLite up to 32,766.
@@ -101,6 +101,7 @@ impl Tx {
             Arc::new(ScopeSet::all()),
             Origin::system(operation, platform.versions.latest()),
         );
+        let cx = cx.within_budget(Arc::new(Budget::of_program()));
         let tx = Self::open(&cx).await?;
         let done = run(&tx).await?;
         tx.commit(Vec::new()).await?;

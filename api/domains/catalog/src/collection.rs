@@ -1,16 +1,14 @@
 //! Collections: products picked to be shown together, in an order of the shop's own.
 
-use std::collections::HashMap;
-
 use bodega_contract::{Deleted, Resource};
 use bodega_kernel::{
-    Cx, Event, ExternalId, Id, ListQuery, Metadata, MetadataPatch, Noun, Page, Patch, Result, Tx,
-    problem,
+    Cx, Event, ExternalId, Id, Linked, ListQuery, Metadata, MetadataPatch, Noun, Page, Patch,
+    Result, Tx, problem,
 };
 use chrono::{DateTime, Utc};
 use entity::Owned;
 use entity::catalog::collection::{Column, Entity, Model};
-use sea_orm::{ColumnTrait, QueryFilter};
+use sea_orm::{ColumnTrait, QueryFilter, QuerySelect};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use utoipa::ToSchema;
@@ -220,18 +218,25 @@ async fn delete(tx: Tx, id: Id<Collection>) -> Result<Deleted> {
 }
 
 /// The products of collections, in their order: one statement for the lists, one for the products.
-async fn products_of(cx: Cx, ids: Vec<Uuid>) -> Result<HashMap<Uuid, Vec<Product>>> {
-    let rows = Entity::of(cx.organization).filter(Column::Id.is_in(ids)).all(cx.db()).await?;
-    let lists: Vec<_> = rows.iter().map(|row| (row.id, picked(&row.product_ids))).collect();
-    let mut wanted: Vec<Uuid> =
-        lists.iter().flat_map(|(_, picked)| picked.iter().map(|id| id.uuid())).collect();
+async fn products_of(cx: Cx, ids: Vec<Uuid>) -> Result<Linked> {
+    let rows = Entity::of(cx.organization)
+        .filter(Column::Id.is_in(ids))
+        .select_only()
+        .columns([Column::Id, Column::ProductIds])
+        .into_tuple();
+    let (mut lists, mut pairs) = (Vec::new(), 0);
+    cx.each(rows.stream(cx.db()), |(id, ids): (Uuid, Value)| {
+        let picked: Vec<Uuid> = picked(&ids).iter().map(|id| id.uuid()).collect();
+        pairs += picked.len();
+        lists.push((id, picked));
+        Linked::check(pairs)
+    })
+    .await?;
+    let mut wanted: Vec<Uuid> = lists.iter().flat_map(|(_, picked)| picked).copied().collect();
     wanted.sort_unstable();
     wanted.dedup();
-    let found = cx.by_ids::<Product>(wanted).await?;
-    let shown = |picked: &[Id<Product>]| {
-        picked.iter().filter_map(|id| found.get(&id.uuid()).cloned()).collect()
-    };
-    Ok(lists.iter().map(|(id, picked)| (*id, shown(picked))).collect())
+    let found = cx.linked_by_id::<Product>(wanted).await?;
+    found.grouped(lists.iter().map(|(id, picked)| (*id, picked.iter())))
 }
 
 fn picked(stored: &Value) -> Vec<Id<Product>> {

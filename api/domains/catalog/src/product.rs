@@ -1,11 +1,9 @@
 //! Products: what is sold, stocked, fitted or booked. Each comes in one or more variants.
 
-use std::collections::HashMap;
-
 use bodega_contract::{Deleted, Resource};
 use bodega_kernel::{
-    Cx, Event, ExternalId, FieldError, Id, ListQuery, Metadata, MetadataPatch, Noun, Page, Patch,
-    Problem, Result, State, Tx, problem, text,
+    Cx, Event, ExternalId, FieldError, Id, LINKED_MAX, Linked, ListQuery, Metadata, MetadataPatch,
+    Noun, Page, Patch, Problem, Result, State, Tx, problem, text,
 };
 use chrono::{DateTime, Utc};
 use entity::Owned;
@@ -23,9 +21,6 @@ use uuid::Uuid;
 use crate::options::check_names;
 use crate::variant::{Variant, remove};
 use crate::{Brand, Category, ProductOption, common, price};
-
-/// How many categories the products of one expansion may bring.
-const FILED_MAX: usize = 10_000;
 
 pub(crate) fn resource() -> Resource<Product> {
     Resource::new(
@@ -456,9 +451,15 @@ async fn file(tx: &Tx, product: Id<Product>, categories: &[Id<Category>]) -> Res
 /// Refuses options that a variant there is would not fit. The product is locked, so none can come
 /// in between.
 async fn check_variants(tx: &Tx, product: Uuid, options: &[ProductOption]) -> Result<()> {
-    let found = tx.children::<Variant>(variant::Column::ProductId, vec![product]).await?;
-    let mut variants = found.into_values().flatten();
-    match variants.find(|variant| variant.options.misfit(options).is_some()) {
+    let variants = variant::Entity::of(tx.organization)
+        .filter(variant::Column::ProductId.eq(product))
+        .all(tx.db())
+        .await?;
+    match variants
+        .into_iter()
+        .map(Variant::from)
+        .find(|variant| variant.options.misfit(options).is_some())
+    {
         None => Ok(()),
         Some(variant) => Err(Problem::new(&problem::OPTIONS_MISMATCH)
             .with("variant_id", variant.id.to_string())
@@ -474,7 +475,7 @@ async fn check_variants(tx: &Tx, product: Uuid, options: &[ProductOption]) -> Re
 }
 
 /// The categories of products, in the order they were given: one statement.
-async fn categories_of(cx: Cx, products: Vec<Uuid>) -> Result<HashMap<Uuid, Vec<Category>>> {
+async fn categories_of(cx: Cx, products: Vec<Uuid>) -> Result<Linked> {
     let filed: RelationDef = product_category::Entity::belongs_to(category::Entity)
         .from(product_category::Column::CategoryId)
         .to(category::Column::Id)
@@ -484,20 +485,15 @@ async fn categories_of(cx: Cx, products: Vec<Uuid>) -> Result<HashMap<Uuid, Vec<
         .filter(product_category::Column::OrganizationId.eq(cx.organization))
         .filter(product_category::Column::ProductId.is_in(products))
         .order_by_asc(product_category::Column::Position)
-        .limit(FILED_MAX as u64 + 1)
-        .select_also(product_category::Entity)
-        .all(cx.db())
-        .await?;
-    if rows.len() > FILED_MAX {
-        return Err(Problem::new(&problem::EXPANSION_TOO_LARGE));
-    }
-    let mut of: HashMap<Uuid, Vec<Category>> = HashMap::new();
-    for (category, filed) in rows {
-        if let Some(filed) = filed {
-            of.entry(filed.product_id).or_default().push(category.into());
-        }
-    }
-    Ok(of)
+        .limit(LINKED_MAX as u64 + 1)
+        .select_also(product_category::Entity);
+    let mut linked = Linked::default();
+    cx.each(rows.stream(cx.db()), |(category, filed)| match filed {
+        Some(filed) => linked.add(&cx, filed.product_id, category.id, || Category::from(category)),
+        None => Ok(()),
+    })
+    .await?;
+    Ok(linked)
 }
 
 fn ids_json(ids: &[Id<Category>]) -> Value {

@@ -9,6 +9,9 @@ use std::borrow::Cow;
 use sea_orm::{DbErr, SqlErr};
 use serde_json::{Map, Value, json};
 
+use crate::budget::{STATEMENTS_MAX, TRANSACTION_MAX};
+use crate::source::{OPEN_TOO_LONG, TOO_MANY_STATEMENTS};
+
 pub use table::*;
 
 const ECHO_CHARS_MAX: usize = 1_000;
@@ -285,6 +288,13 @@ impl From<DbErr> for Problem {
         match error.sql_err() {
             Some(SqlErr::UniqueConstraintViolation(message)) => taken(&message),
             Some(SqlErr::ForeignKeyConstraintViolation(_)) => Self::new(&IN_USE),
+            _ if is_ours(&error, TOO_MANY_STATEMENTS) => {
+                Self::new(&TOO_MUCH_WORK).with("limit", "statements").with("max", STATEMENTS_MAX)
+            }
+            _ if is_ours(&error, OPEN_TOO_LONG) => Self::new(&BUSY)
+                .with("limit", "transaction_ms")
+                .with("max", TRANSACTION_MAX.as_millis() as u64)
+                .retry_after(1),
             _ if is_down(&error) => {
                 let mut problem = Self::new(&DATABASE_UNAVAILABLE).retry_after(2);
                 problem.0.cause = Some(error.to_string());
@@ -319,6 +329,11 @@ fn taken(message: &str) -> Problem {
             problem
         }
     }
+}
+
+/// Whether it was the call's budget that stopped it.
+fn is_ours(error: &DbErr, said: &str) -> bool {
+    matches!(error, DbErr::Custom(own) if own == said)
 }
 
 fn is_down(error: &DbErr) -> bool {

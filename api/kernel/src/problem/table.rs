@@ -155,8 +155,17 @@ problems! {
         "The cursor is not one that this list gave for the same filters and sort within the last 24 hours."
         / "El cursor no es uno que esta lista diera para los mismos filtros y orden en las últimas 24 horas."
     EXPANSION_TOO_LARGE "expansion_too_large" 422 "Expansion too large" / "Expansión demasiado grande":
-        "What `expand` asks for is more than 10,000 objects; ask for fewer rows or fewer levels."
-        / "Lo que `expand` pide pasa de 10,000 objetos; pida menos filas o menos niveles."
+        "What is asked for with its links would be too much; ask for fewer rows or fewer levels. `limit` says what is too much (`objects` or `bytes` of the answer in memory), `max` how much there may be."
+        / "Lo que se pide con sus enlaces sería demasiado; pida menos filas o menos niveles. `limit` dice de qué hay demasiado (`objects` o `bytes` de la respuesta en memoria), `max` cuánto puede haber."
+    ANSWER_TOO_LARGE "answer_too_large" 422 "Answer too large" / "Respuesta demasiado grande":
+        "The whole answer would be too much; ask for less at a time. `limit` says what is too much (`objects` or `bytes` of the answer in memory), `max` how much there may be."
+        / "La respuesta completa sería demasiado; pida menos a la vez. `limit` dice de qué hay demasiado (`objects` o `bytes` de la respuesta en memoria), `max` cuánto puede haber."
+    COST_ABOVE_PLAN "cost_above_plan" 422 "Costs more than the plan allows" / "Cuesta más de lo que permite el plan":
+        "The call costs more units than the plan of the key ever allows at once, so no wait will do; send it in parts. `cost` says how many units it takes, `max` how many it may. Each line of a batch costs what it would alone."
+        / "La llamada cuesta más unidades de las que el plan de la clave permite de una vez, así que esperar no sirve; envíela en partes. `cost` dice cuántas unidades cuesta, `max` cuántas puede. Cada línea de un lote cuesta lo que costaría sola."
+    TOO_MUCH_WORK "too_much_work" 422 "Too much work" / "Demasiado trabajo":
+        "The call would run more statements on the database than any call may; send it in parts. Nothing was written."
+        / "La llamada ejecutaría más sentencias en la base de datos de las que puede cualquier llamada; envíela en partes. No se escribió nada."
     IDEMPOTENCY_KEY_REUSED "idempotency_key_reused" 422 "Idempotency key reused" / "Clave de idempotencia reutilizada":
         "This `Idempotency-Key` came before with another request; use a new key for a new request."
         / "Esta `Idempotency-Key` ya llegó con otra solicitud; use una clave nueva para una solicitud nueva."

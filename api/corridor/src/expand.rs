@@ -1,0 +1,152 @@
+//! Embedding what objects link to, as `expand` and GraphQL selections ask for it.
+//!
+//! One load a link and level, however many objects there are. Many objects may lead to the same one,
+//! and each shows it whole with all that is embedded in it: so what the answer will hold is counted
+//! against the call's budget before any of it is made.
+
+use std::iter::zip;
+
+use bodega_contract::{Link, read_id};
+use bodega_kernel::{Cx, Linked, Problem, Result, Size, problem};
+use futures::FutureExt;
+use futures::future::BoxFuture;
+use serde_json::Value;
+use uuid::Uuid;
+
+use crate::Expand;
+use crate::corridor::{Corridor, authorize};
+
+impl Corridor {
+    /// Embeds links in objects of a resource, as `expand` does: by the same functions, and only with
+    /// the scopes to read what they lead to.
+    pub async fn embed_as(
+        &self,
+        cx: &Cx,
+        resource: &str,
+        objects: Vec<&mut Value>,
+        links: &[Expand],
+    ) -> Result<()> {
+        self.authorize_links(cx, resource, links)?;
+        self.guarded(self.embed(cx, resource, objects, links)).await
+    }
+
+    /// The links may be read with the scopes of the context.
+    pub(crate) fn authorize_links(&self, cx: &Cx, resource: &str, links: &[Expand]) -> Result<()> {
+        for node in links {
+            if let Some(link) = self.link(resource, &node.link) {
+                authorize(&cx.scopes, self.registry().read_scope(link.target).unwrap_or("*"))?;
+                self.authorize_links(cx, link.target, &node.inner)?;
+            }
+        }
+        Ok(())
+    }
+
+    pub(crate) async fn embed(
+        &self,
+        cx: &Cx,
+        resource: &str,
+        mut objects: Vec<&mut Value>,
+        links: &[Expand],
+    ) -> Result<()> {
+        self.expand(cx, resource, &mut objects, links).await.map(|_| ())
+    }
+
+    /// Says how much was added to each of the objects.
+    fn expand<'a>(
+        &'a self,
+        cx: &'a Cx,
+        resource: &'a str,
+        objects: &'a mut [&mut Value],
+        nodes: &'a [Expand],
+    ) -> BoxFuture<'a, Result<Vec<Size>>> {
+        async move {
+            let mut added = vec![Size::default(); objects.len()];
+            for node in nodes {
+                let link = self
+                    .link(resource, &node.link)
+                    .ok_or_else(|| Problem::internal(format!("no link {}", node.link)))?;
+                let keys: Vec<Option<Uuid>> = objects
+                    .iter()
+                    .map(|object| object[link.key].as_str().and_then(read_id))
+                    .collect();
+                let mut found = load(cx, link, &keys).await?;
+                let mut inner: Vec<&mut Value> =
+                    found.objects.iter_mut().map(|(object, _)| object).collect();
+                let below = self.expand(cx, link.target, &mut inner, &node.inner).await?;
+                for ((_, size), below) in zip(&mut found.objects, below) {
+                    *size = size.and(below);
+                }
+                let sizes = count(cx, &found, &keys)?;
+                zip(&mut added, sizes).for_each(|(sum, size)| *sum = sum.and(size));
+                embed(objects, link, &keys, found);
+            }
+            Ok(added)
+        }
+        .boxed()
+    }
+
+    fn link(&self, resource: &str, name: &str) -> Option<&Link> {
+        self.registry().links(resource).iter().find(|link| link.name == name)
+    }
+}
+
+/// What a link leads to from these keys; nothing is asked where there are none.
+async fn load(cx: &Cx, link: &Link, keys: &[Option<Uuid>]) -> Result<Linked> {
+    let mut ids: Vec<Uuid> = keys.iter().flatten().copied().collect();
+    ids.sort_unstable();
+    ids.dedup();
+    if ids.is_empty() { Ok(Linked::default()) } else { (link.load)(cx.clone(), ids).await }
+}
+
+/// How much is embedded in each object. Each thing found has been counted once, as it was read; here
+/// it is counted for every other place that it will stand in.
+fn count(cx: &Cx, found: &Linked, keys: &[Option<Uuid>]) -> Result<Vec<Size>> {
+    let mut uses = vec![0_u64; found.objects.len()];
+    let mut sizes = Vec::with_capacity(keys.len());
+    for key in keys {
+        let mut sum = Size::default();
+        for place in places(found, *key) {
+            let (Some((_, size)), Some(uses)) = (found.objects.get(*place), uses.get_mut(*place))
+            else {
+                continue;
+            };
+            *uses += 1;
+            sum = sum.and(*size);
+        }
+        sizes.push(sum);
+    }
+    let again =
+        zip(&found.objects, uses).map(|((_, size), uses)| size.times(uses.saturating_sub(1)));
+    cx.budget.take(again.sum(), &problem::EXPANSION_TOO_LARGE)?;
+    Ok(sizes)
+}
+
+/// Puts what was found into the objects: the last to show a thing is given it, those before a copy.
+fn embed(objects: &mut [&mut Value], link: &Link, keys: &[Option<Uuid>], found: Linked) {
+    let mut left = vec![0_usize; found.objects.len()];
+    for place in keys.iter().flat_map(|key| places(&found, *key)) {
+        if let Some(left) = left.get_mut(*place) {
+            *left += 1;
+        }
+    }
+    let Linked { objects: mut shown, of, .. } = found;
+    for (object, key) in zip(objects, keys) {
+        let places = key.and_then(|key| of.get(&key)).map(Vec::as_slice).unwrap_or_default();
+        let mut values =
+            places.iter().map(|place| match (left.get_mut(*place), shown.get_mut(*place)) {
+                (Some(left), Some((value, _))) => {
+                    *left -= 1;
+                    if *left == 0 { value.take() } else { value.clone() }
+                }
+                _ => Value::Null,
+            });
+        object[link.name] = match link.one {
+            true => values.next().unwrap_or_default(),
+            false => values.collect(),
+        };
+    }
+}
+
+fn places(found: &Linked, key: Option<Uuid>) -> &[usize] {
+    key.and_then(|key| found.of.get(&key)).map(Vec::as_slice).unwrap_or_default()
+}

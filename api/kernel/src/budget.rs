@@ -1,0 +1,227 @@
+//! What one call may cost, counted where the cost arises and refused before it is made.
+//!
+//! A call is all that one request asks for: the lines of a batch and the root fields of a GraphQL
+//! document share one budget. Objects of the answer are counted as often as the answer holds them,
+//! also where many parents share one; bytes are those of the values in memory, which are some two to
+//! three times those of the JSON text.
+
+use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
+use std::time::{Duration, Instant};
+
+use serde_json::Value;
+
+use crate::{Code, Problem, Result, problem, text};
+
+/// No answer holds more objects.
+pub const OBJECTS_MAX: u64 = 20_000;
+
+/// No call has more bytes of values in work.
+pub const BYTES_MAX: u64 = 16 * 1024 * 1024;
+
+/// No call runs more statements: 1,000 lines of a batch with twenty each.
+pub const STATEMENTS_MAX: u32 = 20_000;
+
+/// No transaction of a call is open for longer: on SQLite nobody else writes meanwhile.
+pub const TRANSACTION_MAX: Duration = Duration::from_secs(10);
+
+/// So many objects of an answer cost one unit of the limits; the first hundred come with the call.
+pub const OBJECTS_PER_UNIT: u64 = 100;
+
+/// What a member of an object takes beside its name and value: hash, lengths, an index entry.
+const MEMBER_BYTES: u64 = 64;
+
+/// What a value takes where it stands.
+const VALUE_BYTES: u64 = size_of::<Value>() as u64;
+
+/// What a call has cost so far, and what it may.
+#[derive(Debug)]
+pub struct Budget {
+    /// Whether it is a call's; the program's own work has bounds of its own.
+    of_call: bool,
+    objects_max: u64,
+    objects: AtomicU64,
+    bytes: AtomicU64,
+    statements: AtomicU32,
+}
+
+/// How much of an answer something is.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Size {
+    /// Objects of resources.
+    pub objects: u64,
+    /// Bytes of values in memory.
+    pub bytes: u64,
+}
+
+impl Default for Budget {
+    fn default() -> Self {
+        Self::of_objects(OBJECTS_MAX)
+    }
+}
+
+impl Budget {
+    /// A budget for an answer of so many objects at most.
+    pub fn of_objects(objects_max: u64) -> Self {
+        Self {
+            of_call: true,
+            objects_max: objects_max.min(OBJECTS_MAX),
+            objects: AtomicU64::new(0),
+            bytes: AtomicU64::new(0),
+            statements: AtomicU32::new(0),
+        }
+    }
+
+    /// The program's own work, which answers nobody.
+    pub fn of_program() -> Self {
+        Self { of_call: false, ..Self::default() }
+    }
+
+    pub(crate) fn is_of_call(&self) -> bool {
+        self.of_call
+    }
+
+    /// Counts what is about to be in the answer, or refuses it with this code.
+    pub fn take(&self, size: Size, code: &'static Code) -> Result<()> {
+        let objects = self.objects.fetch_add(size.objects, Ordering::Relaxed) + size.objects;
+        let bytes = self.bytes.fetch_add(size.bytes, Ordering::Relaxed) + size.bytes;
+        if objects > self.objects_max {
+            return Err(exceeded(code, "objects", self.objects_max));
+        }
+        if bytes > BYTES_MAX {
+            return Err(exceeded(code, "bytes", BYTES_MAX));
+        }
+        Ok(())
+    }
+
+    /// Whether nothing more fits: for those who would begin another part of the call.
+    pub fn check(&self) -> Result<()> {
+        self.take(Size::default(), &problem::ANSWER_TOO_LARGE)
+    }
+
+    /// Counts a statement; false where there were too many.
+    pub(crate) fn statement(&self) -> bool {
+        self.statements.fetch_add(1, Ordering::Relaxed) < STATEMENTS_MAX || !self.of_call
+    }
+
+    /// How many statements there were.
+    pub fn statements(&self) -> u32 {
+        self.statements.load(Ordering::Relaxed)
+    }
+
+    /// How many objects the answer holds.
+    pub fn objects(&self) -> u64 {
+        self.objects.load(Ordering::Relaxed)
+    }
+
+    /// What the objects cost beyond the call itself: a unit for each hundred after the first.
+    pub fn units(&self) -> u32 {
+        let more = self.objects().saturating_sub(1) / OBJECTS_PER_UNIT;
+        u32::try_from(more).unwrap_or(u32::MAX)
+    }
+}
+
+/// That a call asks too much, of what, and how much it may ask.
+pub fn exceeded(code: &'static Code, limit: &'static str, max: u64) -> Problem {
+    Problem::new(code).with("limit", limit).with("max", max).detail(text(
+        format!("The answer would hold more than {max} {limit}; ask for less at a time."),
+        format!(
+            "La respuesta tendría más de {max} {}; pida menos a la vez.",
+            if limit == "objects" { "objetos" } else { limit }
+        ),
+    ))
+}
+
+impl Size {
+    /// One object of a resource, as it is.
+    pub fn of(object: &Value) -> Self {
+        Self { objects: 1, bytes: bytes(object) }
+    }
+
+    /// Both together.
+    pub fn and(self, other: Self) -> Self {
+        Self { objects: self.objects + other.objects, bytes: self.bytes + other.bytes }
+    }
+
+    /// So many of them.
+    pub fn times(self, count: u64) -> Self {
+        Self {
+            objects: self.objects.saturating_mul(count),
+            bytes: self.bytes.saturating_mul(count),
+        }
+    }
+}
+
+impl std::iter::Sum for Size {
+    fn sum<I: Iterator<Item = Self>>(sizes: I) -> Self {
+        sizes.fold(Self::default(), Self::and)
+    }
+}
+
+/// About how much memory a value takes.
+fn bytes(value: &Value) -> u64 {
+    VALUE_BYTES
+        + match value {
+            Value::String(text) => text.len() as u64,
+            Value::Array(items) => items.iter().map(bytes).sum(),
+            Value::Object(members) => members
+                .iter()
+                .map(|(name, value)| MEMBER_BYTES + name.len() as u64 + bytes(value))
+                .sum(),
+            _ => 0,
+        }
+}
+
+/// How long a transaction has been open.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Opened(Instant);
+
+impl Opened {
+    pub(crate) fn now() -> Self {
+        Self(Instant::now())
+    }
+
+    /// Whether it has been open for too long.
+    pub(crate) fn is_late(self) -> bool {
+        self.0.elapsed() > TRANSACTION_MAX
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn what_is_asked_is_counted_before_it_is_made() {
+        let budget = Budget::of_objects(300);
+        let size = Size { objects: 100, bytes: 1_000 };
+        for _ in 0..3 {
+            budget.take(size, &problem::ANSWER_TOO_LARGE).unwrap();
+        }
+        assert_eq!((budget.objects(), budget.units()), (300, 2));
+        let refused = budget.take(size, &problem::ANSWER_TOO_LARGE).unwrap_err();
+        assert_eq!(
+            (&refused.extra["limit"], &refused.extra["max"]),
+            (&json!("objects"), &json!(300))
+        );
+        let large = Size { objects: 1, bytes: BYTES_MAX + 1 };
+        let refused = Budget::default().take(large, &problem::ANSWER_TOO_LARGE).unwrap_err();
+        assert_eq!(refused.extra["limit"], "bytes");
+    }
+
+    #[test]
+    fn the_first_hundred_come_with_the_call() {
+        for (objects, units) in [(0, 0), (1, 0), (100, 0), (101, 1), (200, 1), (201, 2)] {
+            let budget = Budget::default();
+            budget.take(Size { objects, bytes: 0 }, &problem::ANSWER_TOO_LARGE).unwrap();
+            assert_eq!(budget.units(), units, "{objects}");
+        }
+    }
+
+    #[test]
+    fn a_value_weighs_at_least_its_text() {
+        let value = json!({"name": "x".repeat(1_000), "list": [1, 2, {"a": null}]});
+        assert!(bytes(&value) > value.to_string().len() as u64);
+    }
+}
