@@ -4,6 +4,7 @@
 //! PostgreSQL server to use is in `BODEGA_TEST_POSTGRES_URL`; `tests/run` starts one and sets it.
 
 mod client;
+mod memory;
 mod proxy;
 mod server;
 

@@ -120,10 +120,14 @@ async fn a_batch_takes_as_much_as_its_lines(db: Db) {
     assert_eq!(done.expect(200)["results"].as_array().map(Vec::len), Some(25));
     // More than is left takes nothing.
     batch(40).await.expect_problem(429, "quota_exceeded");
-    batch(61).await.expect_problem(429, "quota_exceeded");
+    // More than the plan ever allows is not to be tried again; it costs a unit to be told.
+    let never = batch(61).await;
+    assert!(never.headers.get("retry-after").is_none(), "no wait will do");
+    let never = never.expect_problem(422, "cost_above_plan");
+    assert_eq!((&never["cost"], &never["max"]), (&json!(61), &json!(60)));
     let after = batch(30).await;
-    assert!((5..8).contains(&left(&after, "minute")), "{}", after.header("ratelimit"));
-    assert_eq!(left(&after, "day"), 9_945);
+    assert!((4..8).contains(&left(&after, "minute")), "{}", after.header("ratelimit"));
+    assert_eq!(left(&after, "day"), 9_944);
 }
 
 async fn the_day_goes_on_after_a_restart(db: Db) {

@@ -207,7 +207,7 @@ async fn what_it_makes_too_large_is_not_sent(db: Db) {
         }
         tokio::time::sleep(std::time::Duration::from_millis(50)).await;
     };
-    assert_eq!(attempt["outcome"], "expansion_too_large", "{attempt}");
+    assert_eq!(attempt["outcome"], "answer_too_large", "{attempt}");
 }
 
 async fn statements(server: &Server) -> f64 {

@@ -22,4 +22,4 @@ pub use ports::{
 };
 pub use registry::{Registry, Route};
 pub use resource::{Declared, Deleted, Link, Load, Resource};
-pub use schema::{Compiled, Schema, Schemas};
+pub use schema::{Schema, Schemas};

@@ -87,6 +87,18 @@ impl Schemas {
             .collect()
     }
 
+    /// The schema of what stands at a place of a document of this schema.
+    pub fn at(&self, schema: &str, pointer: &str) -> Option<&Value> {
+        let mut found = self.resolve(self.0.get(schema)?)?;
+        for part in pointer.split('/').skip(1) {
+            let part = part.replace("~1", "/").replace("~0", "~");
+            let property = found.get("properties").and_then(|all| all.get(&part));
+            let inner = property.or_else(|| found.get("items"));
+            found = self.resolve(inner.or_else(|| found.get("additionalProperties"))?)?;
+        }
+        Some(found)
+    }
+
     /// A schema and all it refers to.
     fn closure(&self, name: &str, parts: &mut BTreeMap<String, Value>) {
         let Some(schema) = self.0.get(name).filter(|_| !parts.contains_key(name)) else { return };
@@ -158,15 +170,7 @@ fn tidy(value: &mut Value) {
 pub struct Schema {
     /// Its name among the components.
     pub name: String,
-    compiled: OnceLock<Result<Compiled, String>>,
-}
-
-/// What checks a body, and the names of all fields there are.
-pub struct Compiled {
-    /// The validator.
-    pub validator: Validator,
-    /// Every field of the schema and of what it refers to.
-    pub names: Vec<String>,
+    compiled: OnceLock<Result<Validator, String>>,
 }
 
 impl Schema {
@@ -176,20 +180,17 @@ impl Schema {
     }
 
     /// The validator; an error is a fault of the declaration, and the lint tells of it.
-    pub fn compiled(&self, schemas: &Schemas) -> Result<&Compiled, &str> {
+    pub fn compiled(&self, schemas: &Schemas) -> Result<&Validator, &str> {
         let compile = || {
             let mut parts = BTreeMap::new();
             schemas.closure(&self.name, &mut parts);
-            let fields = parts.keys().flat_map(|part| schemas.fields(part));
-            let names = fields.map(str::to_owned).collect();
             let root = json!({
                 "$ref": format!("#/components/schemas/{}", self.name),
                 "components": { "schemas": parts },
             });
             let options = jsonschema::options().with_draft(jsonschema::Draft::Draft202012);
             let built = options.should_validate_formats(true).build(&root);
-            let validator = built.map_err(|error| format!("{}: {error}", self.name))?;
-            Ok(Compiled { validator, names })
+            built.map_err(|error| format!("{}: {error}", self.name))
         };
         self.compiled.get_or_init(compile).as_ref().map_err(String::as_str)
     }

@@ -1,12 +1,12 @@
 //! `POST /v1/batch`: up to 1,000 operations in one call, each as it would have been alone.
 
 use bodega_contract::{Declared, Handler, Kind, Method, Operation, Output, Route, Schema, Schemas};
-use bodega_kernel::{Cx, Problem, Result, Tx, problem};
+use bodega_kernel::{Cx, Problem, Result, Size, Tx, problem};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use utoipa::ToSchema;
 
-use crate::corridor::Walk;
+use crate::corridor::{Walk, authorize};
 use crate::{Answer, Call, Corridor, idempotency};
 
 /// The resource that batches are documented under.
@@ -102,6 +102,9 @@ pub fn batches() -> Declared {
         about: "Up to 1,000 operations in one call; the results come in order, each as it would have \
                 been alone, and the scope and limits of each count. With `atomic: true` they are one \
                 transaction: when a line fails nothing is done, and the others say `batch_aborted`. \
+                It costs as many units of the limits as its lines would alone; one that costs more \
+                than the key's plan allows in a minute is refused (`cost_above_plan`). The answers \
+                share one bound: a line begun after it is reached says `answer_too_large`. \
                 Without it, give the batch an `Idempotency-Key` and every line is safe to retry. No \
                 line waits for news: `wait_s` is taken for 0."
             .to_owned(),
@@ -144,7 +147,7 @@ impl Corridor {
         for (index, line) in batch.operations.into_iter().enumerate() {
             // A line without a key of its own takes the batch's, so that a retry finds what was done.
             let result = match self.line(line, key.filter(|_| tx.is_none()), index) {
-                Ok(call) => self.walk_line(walk, call, tx).await,
+                Ok(call) => self.next_line(walk, call, tx).await,
                 Err(problem) => Err(problem),
             };
             let result = match result {
@@ -165,9 +168,38 @@ impl Corridor {
             }
             results.push(result);
         }
-        let body =
-            serde_json::to_value(BatchResults { committed, results }).map_err(Problem::internal)?;
-        Ok((body, committed))
+        if tx.is_some() && committed {
+            self.still_holds(walk, "").await?;
+        }
+        let results = results.into_iter().map(BatchResult::into_value).collect();
+        let members = [("committed", Value::from(committed)), ("results", results)];
+        let body = members.map(|(name, value)| (name.to_owned(), value)).into_iter().collect();
+        Ok((Value::Object(body), committed))
+    }
+
+    /// One line, begun only while the caller may and the answer has room for more.
+    async fn next_line(&self, walk: &Walk<'_>, call: Call<'_>, tx: Option<&Tx>) -> Result<Answer> {
+        self.still_holds(walk, call.operation.scope).await?;
+        walk.cx.budget.check()?;
+        let is_query = call.operation.kind == Kind::Query;
+        let answer = self.walk_line(walk, call, tx).await?;
+        if !is_query {
+            // It is done, so it is told; the next line finds that there is no more room.
+            let size = Size::of(&answer.body);
+            let _ = walk.cx.budget.take(size, &problem::ANSWER_TOO_LARGE);
+        }
+        Ok(answer)
+    }
+
+    /// Whether the caller may still do what it could when the call began: a key that is revoked, or
+    /// loses rights, in the middle of a batch does no more.
+    async fn still_holds(&self, walk: &Walk<'_>, scope: &str) -> Result<()> {
+        let principal = self.authenticate(walk.caller).await?;
+        authorize(&principal.scopes, scope)?;
+        match principal.scopes.covers(&walk.cx.scopes) {
+            true => Ok(()),
+            false => Err(Problem::new(&problem::INSUFFICIENT_SCOPE)),
+        }
     }
 
     /// The call that a line stands for.
@@ -197,9 +229,20 @@ impl Corridor {
     }
 }
 
+impl BatchResult {
+    /// As JSON, the body moved: it may be large.
+    fn into_value(self) -> Value {
+        let Self { status, replayed, body } = self;
+        let members = [("status", status.into()), ("replayed", replayed.into()), ("body", body)];
+        Value::Object(members.map(|(name, value)| (name.to_owned(), value)).into_iter().collect())
+    }
+}
+
 /// Whether another try could end otherwise.
 fn is_passing(problem: &Problem) -> bool {
-    problem.code.status >= 500 || problem.retry_after_s.is_some()
+    problem.code.status >= 500
+        || problem.retry_after_s.is_some()
+        || problem.code.code == problem::UNAUTHENTICATED.code
 }
 
 fn as_result(cx: &Cx, result: Result<Answer>, path: &str) -> BatchResult {

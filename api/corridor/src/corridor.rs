@@ -5,11 +5,11 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use bodega_contract::{
-    Authenticator, Handler, Input, Kind, Limiter, Operation, Recorder, Registry, Reply,
+    Authenticator, Caller, Handler, Input, Kind, Limiter, Operation, Recorder, Registry, Reply,
 };
 use bodega_kernel::{
-    Cx, FieldError, Platform, Problem, Result, ScopeSet, Size, Tx, Versions, json, problem, tagged,
-    text,
+    Budget, Cx, FieldError, Platform, Problem, Result, ScopeSet, Size, Tx, Versions, json, problem,
+    tagged, text,
 };
 use entity::platform::idempotency_record::Model as Record;
 use futures::FutureExt;
@@ -24,6 +24,9 @@ use crate::validate;
 
 /// No call takes longer: who waits for news of a log waits up to 30 seconds of it.
 const CALL_TIMEOUT: Duration = Duration::from_secs(40);
+
+/// How many objects a command's answer may embed: they are read in its transaction.
+const LINKED_BY_COMMAND_MAX: u64 = 1_000;
 
 /// What is asked for.
 pub struct Call<'a> {
@@ -92,6 +95,8 @@ pub struct Answer {
 /// A call under way: what its lines share when it is a batch.
 pub(crate) struct Walk<'a> {
     pub(crate) cx: &'a Cx,
+    /// Who calls: looked at again before each line, because a key may be revoked meanwhile.
+    pub(crate) caller: &'a Caller,
     version: &'static str,
     /// Opens what is kept of answers with secrets in them: only the same key can.
     seal: Seal,
@@ -163,15 +168,15 @@ impl Corridor {
     pub(crate) async fn enter(
         &self,
         cx: Cx,
-        token: Option<&str>,
+        caller: &Caller,
         version: &'static str,
         mut call: Call<'_>,
     ) -> Result<Answer> {
         if let Some(header) = &call.idempotency_key {
             call.idempotency_key = Some(idempotency::key(header)?);
         }
-        let seal = Seal::of(token.unwrap_or_default());
-        let walk = Walk { cx: &cx, version, seal, kept: Mutex::default() };
+        let seal = Seal::of(caller.token.as_deref().unwrap_or_default());
+        let walk = Walk { cx: &cx, caller, version, seal, kept: Mutex::default() };
         self.walk_line(&walk, call, None).await
     }
 
@@ -188,17 +193,13 @@ impl Corridor {
             authorize(&walk.cx.scopes, operation.scope)?;
             let shape = self.valid(walk, &mut call)?;
             if operation.kind != Kind::Query {
-                let mut answer = self.command(walk, call, tx).await?;
-                if answer.status < 400 {
-                    let objects = vec![&mut answer.body];
-                    self.embed(walk.cx, operation.resource, objects, &shape.expand).await?;
-                }
-                return Ok(answer);
+                return self.command(walk, call, &shape.expand, tx).await;
             }
             let Handler::Query(run) = &operation.handler else {
                 return Err(Problem::internal("a query without a query's handler"));
             };
             let cx = tx.map_or(walk.cx, Tx::cx);
+            cx.wait_turn().await?;
             let body = call.body.unwrap_or_default();
             let input = Input { id: call.id, list: shape.list, body, if_match: None };
             let reply = run(cx.clone(), input).await?;
@@ -244,7 +245,13 @@ impl Corridor {
     }
 
     /// Idempotency, transaction, handler, commit.
-    async fn command(&self, walk: &Walk<'_>, call: Call<'_>, tx: Option<&Tx>) -> Result<Answer> {
+    async fn command(
+        &self,
+        walk: &Walk<'_>,
+        call: Call<'_>,
+        links: &[Expand],
+        tx: Option<&Tx>,
+    ) -> Result<Answer> {
         let operation = call.operation;
         let instance = operation.path.replace("{id}", call.id.as_deref().unwrap_or_default());
         let key = call.idempotency_key.clone();
@@ -265,7 +272,10 @@ impl Corridor {
             Some(tx) => tx.doing(operation.id),
             None => Tx::open(&cx.doing(operation.id)).await?,
         };
-        let done = self.handle(walk, &open, call, key.as_deref(), &fingerprint).await;
+        let done = match self.handle(walk, &open, call, key.as_deref(), &fingerprint).await {
+            Ok(done) => self.shown(&open, operation.resource, done, links).await,
+            Err(problem) => Err(problem),
+        };
         let seal = operation.secret.then_some(&walk.seal);
         let remember = |body: &Value, status: u16| {
             key.as_deref().map(|key| {
@@ -273,10 +283,11 @@ impl Corridor {
             })
         };
         match done {
-            Ok(Done { answer, stays: true }) => {
+            Ok(Done { mut answer, shown, stays: true }) => {
                 let own =
                     if answer.replayed { None } else { remember(&answer.body, answer.status) };
                 walk.kept().extend(own);
+                shown.into_iter().for_each(|shown| answer.body = shown);
                 if tx.is_none() {
                     let kept = std::mem::take(&mut *walk.kept());
                     open.commit(kept)
@@ -285,7 +296,7 @@ impl Corridor {
                 }
                 Ok(answer)
             }
-            Ok(Done { answer, stays: false }) => {
+            Ok(Done { answer, stays: false, .. }) => {
                 open.rollback().await?;
                 self.keep(walk.cx, remember(&answer.body, answer.status)).await?;
                 Ok(answer)
@@ -321,7 +332,7 @@ impl Corridor {
             };
             if let Some(record) = record {
                 let answer = idempotency::replay(record, fingerprint, &walk.seal)?;
-                return Ok(Done { answer, stays: true });
+                return Ok(Done { answer, shown: None, stays: true });
             }
         }
         let operation = call.operation;
@@ -348,7 +359,29 @@ impl Corridor {
         }
         self.platform.versions.downgrade(walk.version, operation.id, &mut body);
         let answer = Answer { status: operation.status, body, replayed: false };
-        Ok(Done { answer, stays })
+        Ok(Done { answer, shown: None, stays })
+    }
+
+    /// The answer with its links. They are read before the commit, so that what cannot be shown is
+    /// not done either; and they are few, because others wait for the transaction.
+    async fn shown(
+        &self,
+        tx: &Tx,
+        resource: &str,
+        mut done: Done,
+        links: &[Expand],
+    ) -> Result<Done> {
+        if links.is_empty() || done.answer.status >= 400 {
+            return Ok(done);
+        }
+        let mut shown = done.answer.body.clone();
+        let budget = Arc::new(Budget::of_objects(LINKED_BY_COMMAND_MAX));
+        let cx = tx.within_budget(budget.clone());
+        self.embed(&cx, resource, vec![&mut shown], links).await?;
+        let size = Size { objects: budget.objects(), bytes: 0 };
+        tx.budget.take(size, &problem::ANSWER_TOO_LARGE)?;
+        done.shown = Some(shown);
+        Ok(done)
     }
 
     /// Remembers an answer that changed nothing.
@@ -410,7 +443,10 @@ impl Corridor {
 
 /// What a handler did, and whether it is to stay (an atomic batch that failed is not).
 struct Done {
+    /// What is remembered of it.
     answer: Answer,
+    /// The same with its links, where any were asked for.
+    shown: Option<Value>,
     stays: bool,
 }
 
@@ -427,6 +463,7 @@ pub(crate) fn authorize(scopes: &ScopeSet, scope: &str) -> Result<()> {
 /// A refusal that another try would meet again; what may pass next time is not remembered.
 fn refused_for_good(problem: &Problem) -> bool {
     (400..500).contains(&problem.code.status)
+        && problem.code.status != problem::UNAUTHENTICATED.status
         && problem.retry_after_s.is_none()
         && problem.code.code != problem::IDEMPOTENCY_KEY_REUSED.code
 }

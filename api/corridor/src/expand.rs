@@ -69,6 +69,7 @@ impl Corridor {
                     .iter()
                     .map(|object| object[link.key].as_str().and_then(read_id))
                     .collect();
+                cx.wait_turn().await?;
                 let mut found = load(cx, link, &keys).await?;
                 let mut inner: Vec<&mut Value> =
                     found.objects.iter_mut().map(|(object, _)| object).collect();

@@ -8,7 +8,7 @@ use bodega_kernel::{
     FieldError, Filter, FilterValue, ListQuery, Op, Problem, Result, Sort, Way, problem, text,
 };
 
-use crate::validate::unknown;
+use crate::validate::{one_of, unknown};
 
 /// More parameters than this are refused before any is read.
 pub const PARAMETERS_MAX: usize = 50;
@@ -203,8 +203,7 @@ impl Reader<'_> {
     fn sort(&mut self, value: &str) {
         let field = value.strip_prefix('-').unwrap_or(value);
         if !self.rules().sorts.contains(&field) {
-            let sorts = self.rules().sorts.join(", ");
-            let (en, es) = (format!("must be one of {sorts}"), format!("debe ser uno de {sorts}"));
+            let (en, es) = one_of(field, &self.rules().sorts);
             return self.wrong("sort", "enum", &en, &es);
         }
         let sort = Sort { field: field.to_owned(), descending: value.starts_with('-') };
@@ -269,11 +268,7 @@ impl Reader<'_> {
                         }
                         WrongValue::Value => "invalid",
                     };
-                    let wanted = kind.wanted();
-                    let (en, es) = (
-                        format!("takes values like {wanted}"),
-                        format!("acepta valores como {wanted}"),
-                    );
+                    let (en, es) = wanted(&kind, raw);
                     return self.wrong(name, code, &en, &es);
                 }
             }
@@ -335,6 +330,19 @@ impl Reader<'_> {
                 });
                 nodes = &mut nodes[index].inner;
             }
+        }
+    }
+}
+
+/// What values a filter takes, in English and Spanish.
+fn wanted(kind: &FilterKind, given: &str) -> (String, String) {
+    match kind {
+        FilterKind::Choice(all) => {
+            one_of(given, &all.iter().map(String::as_str).collect::<Vec<_>>())
+        }
+        kind => {
+            let wanted = kind.wanted();
+            (format!("takes values like {wanted}"), format!("acepta valores como {wanted}"))
         }
     }
 }

@@ -1,29 +1,50 @@
 //! Checks a body against its schema, and says in words what is wrong and where.
 
-use bodega_contract::{Compiled, Schema, Schemas, id_prefix};
+use bodega_contract::{Schema, Schemas, id_prefix};
 use bodega_kernel::{FieldError, Problem, Result, Text, problem, text};
 use jsonschema::ValidationError;
 use jsonschema::error::{TypeKind, ValidationErrorKind as Wrong};
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 const ERRORS_MAX: usize = 20;
 
+/// No list and no object of any schema has more members: who sends more is told so before each of
+/// them is looked at.
+const MEMBERS_MAX: usize = 1_000;
+
 /// What is wrong with a body.
 pub fn check(schema: &Schema, schemas: &Schemas, body: &Value) -> Result<()> {
-    let Compiled { validator, names } = schema.compiled(schemas).map_err(Problem::internal)?;
+    let validator = schema.compiled(schemas).map_err(Problem::internal)?;
     if validator.is_valid(body) {
         return Ok(());
     }
-    let mut wrong = Wrongs { names, errors: Vec::new(), foreign_id: None };
-    validator.iter_errors(body).take(ERRORS_MAX).for_each(|error| wrong.add(&error));
+    let mut wrong = Wrongs { schemas, schema: &schema.name, errors: Vec::new(), foreign_id: None };
+    match oversized(body, String::new()) {
+        Some((at, large)) => wrong.oversized(&at, large),
+        None => validator.iter_errors(body).for_each(|error| wrong.add(&error)),
+    }
     if let Some((prefix, error)) = wrong.foreign_id {
         return Err(Problem::wrong_id_type(&prefix, &prefix).at(error));
     }
-    let mut problem = Problem::new(&problem::VALIDATION_FAILED);
-    for error in wrong.errors.into_iter().take(ERRORS_MAX) {
-        problem = problem.at(error);
+    Err(wrong.errors.into_iter().fold(Problem::new(&problem::VALIDATION_FAILED), Problem::at))
+}
+
+/// The first list or object with more members than any schema allows, and where it stands.
+fn oversized(value: &Value, at: String) -> Option<(String, &Value)> {
+    match value {
+        Value::Array(items) if items.len() > MEMBERS_MAX => Some((at, value)),
+        Value::Object(members) if members.len() > MEMBERS_MAX => Some((at, value)),
+        Value::Array(items) => items
+            .iter()
+            .enumerate()
+            .filter(|(_, item)| item.is_array() || item.is_object())
+            .find_map(|(index, item)| oversized(item, format!("{at}/{index}"))),
+        Value::Object(members) => members
+            .iter()
+            .filter(|(_, inner)| inner.is_array() || inner.is_object())
+            .find_map(|(name, inner)| oversized(inner, child(&at, name))),
+        _ => None,
     }
-    Err(problem)
 }
 
 /// What is wrong with a body where there should be none; an empty one is none.
@@ -45,21 +66,26 @@ pub(crate) fn check_none(body: &Value) -> Result<()> {
 }
 
 struct Wrongs<'a> {
-    /// The fields there are, to guess which was meant.
-    names: &'a [String],
+    /// The schema of the whole body, to tell what is known at a place of it.
+    schemas: &'a Schemas,
+    schema: &'a str,
     errors: Vec<FieldError>,
     foreign_id: Option<(String, FieldError)>,
 }
 
 impl Wrongs<'_> {
     fn add(&mut self, error: &ValidationError<'_>) {
+        if self.errors.len() >= ERRORS_MAX {
+            return;
+        }
         let at = error.instance_path().to_string();
         let (code, en, es) = match error.kind() {
             Wrong::OneOfNotValid { context } | Wrong::AnyOf { context } => {
                 return self.add_alternative(context, &at);
             }
             Wrong::AdditionalProperties { unexpected } => {
-                return unexpected.iter().for_each(|name| self.unknown(&at, name));
+                let left = ERRORS_MAX - self.errors.len();
+                return unexpected.iter().take(left).for_each(|name| self.unknown(&at, name));
             }
             Wrong::Required { property } => {
                 let name = property.as_str().unwrap_or_default();
@@ -77,8 +103,10 @@ impl Wrongs<'_> {
                 ("type", format!("must be of type {kinds}"), format!("debe ser de tipo {kinds}"))
             }
             Wrong::Enum { options } => {
-                let options = options.to_string().chars().take(300).collect::<String>();
-                ("enum", format!("must be one of {options}"), format!("debe ser uno de {options}"))
+                let given = error.instance().as_str().unwrap_or_default();
+                let all = options.as_array().into_iter().flatten().filter_map(Value::as_str);
+                let (en, es) = one_of(given, &all.collect::<Vec<_>>());
+                ("enum", en, es)
             }
             Wrong::Pattern { pattern } => {
                 let given = error.instance().as_str().unwrap_or_default();
@@ -155,8 +183,28 @@ impl Wrongs<'_> {
         best.into_iter().flatten().for_each(|error| self.add(error));
     }
 
+    /// More members than any schema allows: which are not known, or how many there may be.
+    fn oversized(&mut self, at: &str, large: &Value) {
+        let schema = self.schemas.at(self.schema, at);
+        let known = schema.and_then(|schema| schema.get("properties")).and_then(Value::as_object);
+        if let (Some(known), Value::Object(members)) = (known, large) {
+            let unknown = members.keys().filter(|name| !known.contains_key(*name));
+            unknown.take(ERRORS_MAX).for_each(|name| self.unknown(at, name));
+        }
+        if self.errors.is_empty() {
+            let limit = |name: &str| schema.and_then(|schema| schema.get(name)?.as_u64());
+            let max = limit("maxItems").or_else(|| limit("maxProperties"));
+            let max = max.unwrap_or(MEMBERS_MAX as u64);
+            let said =
+                text(format!("must be at most {max}"), format!("deben ser como máximo {max}"));
+            self.errors.push(FieldError::body(at, "too_many", said));
+        }
+    }
+
     fn unknown(&mut self, at: &str, name: &str) {
-        let detail = unknown(name, self.names.iter().map(String::as_str));
+        let schema = self.schemas.at(self.schema, at);
+        let known = schema.and_then(|schema| schema.get("properties")).and_then(Value::as_object);
+        let detail = unknown(name, known.into_iter().flat_map(Map::keys).map(String::as_str));
         self.errors.push(FieldError::body(child(at, name), "unknown_field", detail));
     }
 }
@@ -167,18 +215,54 @@ fn child(at: &str, name: &str) -> String {
 
 /// That a name is not known, and which one may have been meant.
 pub(crate) fn unknown<'a>(name: &str, known: impl Iterator<Item = &'a str>) -> Text {
-    let near = 1 + name.chars().count() / 4;
-    let meant = known
-        .map(|other| {
-            (strsim::damerau_levenshtein(&name.chars().take(64).collect::<String>(), other), other)
-        })
-        .filter(|(distance, _)| *distance <= near)
-        .min();
-    match meant {
-        Some((_, meant)) => text(
+    match near(name, known) {
+        Some(meant) => text(
             format!("is not known here; did you mean `{meant}`?"),
             format!("no se conoce aquí; ¿quiso decir `{meant}`?"),
         ),
         None => text("is not known here", "no se conoce aquí"),
+    }
+}
+
+/// Which values there are, or, where one of them is near, that one.
+pub(crate) fn one_of(given: &str, all: &[&str]) -> (String, String) {
+    const SHOWN: usize = 20;
+    if let Some(meant) = near(given, all.iter().copied()) {
+        let (en, es) = ("did you mean", "¿quiso decir");
+        return (
+            format!("must be one of the values there are; {en} `{meant}`?"),
+            format!("debe ser uno de los valores que hay; {es} `{meant}`?"),
+        );
+    }
+    let more = if all.len() > SHOWN { ", …" } else { "" };
+    let shown = all.iter().take(SHOWN).copied().collect::<Vec<_>>().join(", ");
+    (format!("must be one of {shown}{more}"), format!("debe ser uno de {shown}{more}"))
+}
+
+/// The known word that is nearest to one that is not known, if any is near. A word that differs in
+/// case only is nearest of all.
+fn near<'a>(word: &str, known: impl Iterator<Item = &'a str>) -> Option<&'a str> {
+    const CHARS_MAX: usize = 64;
+    let word: String = word.chars().take(CHARS_MAX).collect();
+    let most = 1 + word.chars().count() / 4;
+    let lower = word.to_lowercase();
+    known
+        .filter(|other| *other != word)
+        .map(|other| (strsim::damerau_levenshtein(&lower, &other.to_lowercase()), other))
+        .filter(|(distance, _)| *distance <= most)
+        .min()
+        .map(|(_, other)| other)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_was_meant_is_near_and_never_the_same() {
+        assert_eq!(near("titel", ["title", "status"].into_iter()), Some("title"));
+        assert_eq!(near("usd", ["MXN", "USD", "USN"].into_iter()), Some("USD"));
+        assert_eq!(near("name", ["name", "title"].into_iter()), None);
+        assert_eq!(near("zzz", ["title"].into_iter()), None);
     }
 }

@@ -4,9 +4,10 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use bodega_contract::{
-    Caller, Deprecation, Entry, Handler, LimitState, Noted, Operation, Principal,
+    Caller, Deprecation, Entry, Handler, Kind, LimitState, Noted, Operation, Principal,
 };
-use bodega_kernel::{Actor, Cx, Origin, Problem, Result, problem};
+use bodega_kernel::budget::OBJECTS_PER_UNIT;
+use bodega_kernel::{Actor, Budget, Cx, Origin, Problem, Result, problem};
 use chrono::{DateTime, Utc};
 use serde_json::Value;
 
@@ -41,6 +42,8 @@ pub struct Visit<'a> {
     version: &'static str,
     limits: Option<LimitState>,
     cost: u32,
+    /// What all its calls may cost together.
+    budget: Arc<Budget>,
     started: Instant,
     created_at: DateTime<Utc>,
 }
@@ -83,8 +86,12 @@ impl Corridor {
         call.read_body();
         outcome.deprecated = call.deprecated();
         let idempotency_key = call.idempotency_key.clone();
+        let stands = operation.kind != Kind::Query;
         outcome.result = match visit.charge(call.cost()).await {
-            Ok(()) => visit.call(call).await,
+            Ok(()) => {
+                let result = visit.call(call).await;
+                visit.settle(stands).await.and(result)
+            }
             Err(problem) => Err(problem),
         };
         (outcome.limits, outcome.version) = (visit.limits, visit.version);
@@ -106,12 +113,23 @@ impl Corridor {
     pub async fn admit<'a>(&'a self, caller: &'a Caller) -> Result<Visit<'a>> {
         let (started, created_at) = (Instant::now(), self.platform.clock.now());
         let principal = self.authenticate(caller).await?;
-        let (limits, cost, version) = (None, 0, self.platform.versions.latest());
-        let (corridor, noted) = (self, Noted::of(caller));
-        Ok(Visit { corridor, caller, noted, principal, version, limits, cost, started, created_at })
+        let objects_max = u64::from(principal.plan.per_minute).saturating_mul(OBJECTS_PER_UNIT);
+        Ok(Visit {
+            corridor: self,
+            caller,
+            noted: Noted::of(caller),
+            version: self.platform.versions.latest(),
+            limits: None,
+            cost: 0,
+            // No more than the plan could ever pay.
+            budget: Arc::new(Budget::of_objects(objects_max)),
+            principal,
+            started,
+            created_at,
+        })
     }
 
-    async fn authenticate(&self, caller: &Caller) -> Result<Arc<Principal>> {
+    pub(crate) async fn authenticate(&self, caller: &Caller) -> Result<Arc<Principal>> {
         let authenticated = self.authenticator.authenticate(caller);
         match tokio::time::timeout(AUTHENTICATE_TIMEOUT, authenticated).await {
             Ok(principal) => principal,
@@ -123,6 +141,37 @@ impl Corridor {
 impl Visit<'_> {
     /// Takes what is about to be done from the caller's limits.
     pub async fn charge(&mut self, cost: u32) -> Result<()> {
+        let plan = self.principal.plan;
+        let max = plan.per_minute.min(plan.per_day);
+        if cost > max {
+            // What is refused is not for nothing, or nothing would bound it.
+            self.take(1).await?;
+            let problem = Problem::new(&problem::COST_ABOVE_PLAN);
+            return Err(problem.with("cost", cost).with("max", max));
+        }
+        self.take(cost).await?;
+        let (asked, pinned) = (self.caller.version.as_deref(), &self.principal.api_version);
+        self.version = self.corridor.platform.versions.choose(asked, pinned)?;
+        Ok(())
+    }
+
+    /// Takes what the objects of the answers cost, where that is more than the calls themselves: it
+    /// is known only once they are there. Where there is not as much left, all that is left is taken,
+    /// and the answer is refused: unless it stands, because something was changed.
+    pub async fn settle(&mut self, stands: bool) -> Result<()> {
+        let owed = self.budget.units().saturating_sub(self.cost);
+        if owed == 0 {
+            return Ok(());
+        }
+        let Err(refused) = self.take(owed).await else { return Ok(()) };
+        let left = self.limits.iter().flat_map(|limits| limits.policies).map(|one| one.remaining);
+        if let Some(left) = left.min().filter(|left| *left > 0) {
+            let _ = self.take(left).await;
+        }
+        if stands { Ok(()) } else { Err(refused) }
+    }
+
+    async fn take(&mut self, cost: u32) -> Result<()> {
         let limits = self.corridor.limiter.take(&self.principal, cost).await;
         (self.limits, self.cost) = (Some(limits), self.cost.saturating_add(cost));
         if let Some((policy, retry_s)) = limits.violated {
@@ -130,21 +179,20 @@ impl Visit<'_> {
                 .with("violated-policies", vec![policy])
                 .retry_after(retry_s.into()));
         }
-        let (asked, pinned) = (self.caller.version.as_deref(), &self.principal.api_version);
-        self.version = self.corridor.platform.versions.choose(asked, pinned)?;
         Ok(())
     }
 
     /// Walks one call.
     pub async fn call(&self, call: Call<'_>) -> Result<Answer> {
-        let (operation, token) = (call.operation, self.caller.token.as_deref());
         // Who waits for news holds no connection meanwhile: it takes a place rather than a turn.
         let _place = (call.waits() && !call.placed).then(|| self.follow()).transpose()?;
         let _turn = match call.waits() {
             true => None,
             false => Some(self.corridor.turns.next(self.principal.organization).await?),
         };
-        let walk = self.corridor.enter(self.cx(operation.id), token, self.version, call);
+        let operation = call.operation;
+        let cx = self.cx(operation.id);
+        let walk = self.corridor.enter(cx, self.caller, self.version, call);
         let answer = self.corridor.guarded(walk).await?;
         if operation.list.as_ref().is_some_and(|list| list.feed) {
             // It may have waited. Who lost the right to know meanwhile hears nothing of it.
@@ -172,6 +220,16 @@ impl Visit<'_> {
     /// Who it is.
     pub fn principal(&self) -> &Arc<Principal> {
         &self.principal
+    }
+
+    /// What its calls have cost so far.
+    pub fn budget(&self) -> &Budget {
+        &self.budget
+    }
+
+    /// What it took from the limits.
+    pub fn cost(&self) -> u32 {
+        self.cost
     }
 
     /// How the limits stand, once they were charged.
@@ -213,7 +271,7 @@ impl Visit<'_> {
 
     fn cx(&self, operation: &'static str) -> Cx {
         let Self { corridor, caller, noted, principal, .. } = self;
-        Cx::reading(
+        Cx::of_call(
             corridor.platform.clone(),
             principal.organization,
             Actor { kind: "api_key", id: Some(principal.actor_id.clone()) },
@@ -227,6 +285,7 @@ impl Visit<'_> {
                 api_version: self.version.to_owned(),
                 language: caller.language,
             },
+            self.budget.clone(),
         )
         .allowing(principal.numbers)
     }
@@ -235,9 +294,10 @@ impl Visit<'_> {
 impl Call<'_> {
     /// Whether it waits for news of a log.
     fn waits(&self) -> bool {
-        let asks = |wanted| self.query.iter().any(|(name, value)| name == wanted && value != "0");
+        let asked = |wanted| self.query.iter().find(|(name, _)| name == wanted);
+        let wait = asked("wait_s").filter(|_| asked("after").is_some());
         let feed = self.operation.list.as_ref().is_some_and(|list| list.feed);
-        feed && !self.at_once && asks("after") && asks("wait_s")
+        feed && !self.at_once && wait.is_some_and(|(_, wait_s)| wait_s != "0")
     }
 
     /// What it takes from the limits.

@@ -5,10 +5,12 @@
 //! also where many parents share one; bytes are those of the values in memory, which are some two to
 //! three times those of the JSON text.
 
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use serde_json::Value;
+use tokio::sync::{OnceCell, OwnedSemaphorePermit, Semaphore};
 
 use crate::{Code, Problem, Result, problem, text};
 
@@ -24,8 +26,15 @@ pub const STATEMENTS_MAX: u32 = 20_000;
 /// No transaction of a call is open for longer: on SQLite nobody else writes meanwhile.
 pub const TRANSACTION_MAX: Duration = Duration::from_secs(10);
 
-/// So many objects of an answer cost one unit of the limits; the first hundred come with the call.
+/// So many objects of an answer cost one unit of the limits, as a call does.
 pub const OBJECTS_PER_UNIT: u64 = 100;
+
+/// From here on an answer is large. Large answers are made a few at a time, so that however many are
+/// asked for at once, small ones find a processor and memory.
+const LARGE_BYTES: u64 = 1024 * 1024;
+
+/// Who asks for a large answer waits this long for their turn.
+const TURN_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// What a member of an object takes beside its name and value: hash, lengths, an index entry.
 const MEMBER_BYTES: u64 = 64;
@@ -42,6 +51,8 @@ pub struct Budget {
     objects: AtomicU64,
     bytes: AtomicU64,
     statements: AtomicU32,
+    /// Held by a call whose answer is large, until the call is over.
+    turn: OnceCell<OwnedSemaphorePermit>,
 }
 
 /// How much of an answer something is.
@@ -68,6 +79,7 @@ impl Budget {
             objects: AtomicU64::new(0),
             bytes: AtomicU64::new(0),
             statements: AtomicU32::new(0),
+            turn: OnceCell::new(),
         }
     }
 
@@ -98,6 +110,21 @@ impl Budget {
         self.take(Size::default(), &problem::ANSWER_TOO_LARGE)
     }
 
+    /// Waits for one of the turns, where the answer is large already. Nothing may be in hand that
+    /// others wait for: no transaction, no connection.
+    pub async fn wait_turn(&self, turns: &Arc<Semaphore>) -> Result<()> {
+        if self.bytes.load(Ordering::Relaxed) < LARGE_BYTES || !self.of_call {
+            return Ok(());
+        }
+        let turn = || async {
+            match tokio::time::timeout(TURN_TIMEOUT, turns.clone().acquire_owned()).await {
+                Ok(Ok(turn)) => Ok(turn),
+                _ => Err(Problem::new(&problem::BUSY).retry_after(1)),
+            }
+        };
+        self.turn.get_or_try_init(turn).await.map(|_| ())
+    }
+
     /// Counts a statement; false where there were too many.
     pub(crate) fn statement(&self) -> bool {
         self.statements.fetch_add(1, Ordering::Relaxed) < STATEMENTS_MAX || !self.of_call
@@ -113,10 +140,11 @@ impl Budget {
         self.objects.load(Ordering::Relaxed)
     }
 
-    /// What the objects cost beyond the call itself: a unit for each hundred after the first.
+    /// What the objects cost: a unit for each hundred.
     pub fn units(&self) -> u32 {
-        let more = self.objects().saturating_sub(1) / OBJECTS_PER_UNIT;
-        u32::try_from(more).unwrap_or(u32::MAX)
+        // What was refused was not made, so no more is paid for than may be.
+        let made = self.objects().min(self.objects_max);
+        u32::try_from(made.div_ceil(OBJECTS_PER_UNIT)).unwrap_or(u32::MAX)
     }
 }
 
@@ -171,6 +199,12 @@ fn bytes(value: &Value) -> u64 {
         }
 }
 
+/// How many large answers are made at the same time: half of what the machine can do at once.
+pub(crate) fn turns() -> Arc<Semaphore> {
+    let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
+    Arc::new(Semaphore::new((cores / 2).max(1)))
+}
+
 /// How long a transaction has been open.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Opened(Instant);
@@ -199,7 +233,7 @@ mod tests {
         for _ in 0..3 {
             budget.take(size, &problem::ANSWER_TOO_LARGE).unwrap();
         }
-        assert_eq!((budget.objects(), budget.units()), (300, 2));
+        assert_eq!((budget.objects(), budget.units()), (300, 3));
         let refused = budget.take(size, &problem::ANSWER_TOO_LARGE).unwrap_err();
         assert_eq!(
             (&refused.extra["limit"], &refused.extra["max"]),
@@ -208,15 +242,6 @@ mod tests {
         let large = Size { objects: 1, bytes: BYTES_MAX + 1 };
         let refused = Budget::default().take(large, &problem::ANSWER_TOO_LARGE).unwrap_err();
         assert_eq!(refused.extra["limit"], "bytes");
-    }
-
-    #[test]
-    fn the_first_hundred_come_with_the_call() {
-        for (objects, units) in [(0, 0), (1, 0), (100, 0), (101, 1), (200, 1), (201, 2)] {
-            let budget = Budget::default();
-            budget.take(Size { objects, bytes: 0 }, &problem::ANSWER_TOO_LARGE).unwrap();
-            assert_eq!(budget.units(), units, "{objects}");
-        }
     }
 
     #[test]

@@ -7,6 +7,7 @@ use std::sync::{Arc, PoisonError, RwLock};
 use chrono::{DateTime, Utc};
 use entity::Owned;
 use sea_orm::{ColumnTrait, DatabaseTransaction, QueryFilter};
+use tokio::sync::Semaphore;
 use uuid::Uuid;
 
 use crate::{
@@ -28,6 +29,8 @@ pub struct Platform {
     pub signals: Signals,
     /// The versions of the API.
     pub versions: Versions,
+    /// The turns of those who make large answers.
+    pub turns: Arc<Semaphore>,
     /// What some domains need from the outside, by type.
     pub ports: Ports,
 }
@@ -42,6 +45,7 @@ impl Platform {
             vault: Vault::new(keys.encryption),
             signals: Signals::default(),
             versions,
+            turns: crate::budget::turns(),
             ports: Ports::default(),
         }
     }
@@ -165,8 +169,19 @@ impl Cx {
         scopes: Arc<ScopeSet>,
         origin: Origin,
     ) -> Self {
+        Self::of_call(platform, organization, actor, scopes, origin, Arc::default())
+    }
+
+    /// The same, as a part of a call with this budget.
+    pub fn of_call(
+        platform: Arc<Platform>,
+        organization: Uuid,
+        actor: Actor,
+        scopes: Arc<ScopeSet>,
+        origin: Origin,
+        budget: Arc<Budget>,
+    ) -> Self {
         let now = crate::micros(platform.clock.now());
-        let budget = Arc::<Budget>::default();
         let source = Source::pool(platform.db.clone(), budget.clone());
         let numbers = None;
         Self(Arc::new(Inner {
@@ -188,7 +203,7 @@ impl Cx {
         Self(Arc::new(Inner { numbers: Some(numbers), ..inner }))
     }
 
-    /// The same, as a part of a call with this budget.
+    /// The same, within another budget.
     pub fn within_budget(&self, budget: Arc<Budget>) -> Self {
         let inner = Inner::clone(&self.0);
         let source = inner.source.within_budget(budget.clone());
@@ -207,6 +222,14 @@ impl Cx {
         let mut inner = Inner::clone(&self.0);
         inner.origin.operation = operation;
         Self(Arc::new(inner))
+    }
+
+    /// Waits for a turn, where the answer is large and nobody waits for what is in hand here.
+    pub async fn wait_turn(&self) -> Result<()> {
+        match self.source.is_transaction() {
+            true => Ok(()),
+            false => self.budget.wait_turn(&self.platform.turns).await,
+        }
     }
 
     /// The connection to read from.

@@ -28,6 +28,11 @@ impl ScopeSet {
         self.0.contains(scope) || self.0.contains("*")
     }
 
+    /// Whether everything that the other holds is held here too.
+    pub fn covers(&self, other: &Self) -> bool {
+        other.names().all(|scope| self.holds(scope))
+    }
+
     /// The scopes' names, in order.
     pub fn names(&self) -> impl Iterator<Item = &str> {
         self.0.iter().map(String::as_str)

@@ -39,6 +39,11 @@ impl Source {
         Self { budget, ..self.clone() }
     }
 
+    /// Whether it reads from an open transaction.
+    pub(crate) fn is_transaction(&self) -> bool {
+        self.transaction.is_some()
+    }
+
     /// How many statements the call has run.
     pub fn statements(&self) -> u32 {
         self.budget.statements()

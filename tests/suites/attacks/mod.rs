@@ -1,5 +1,8 @@
-//! Attacks: what a caller tries who wants more than its share or its rights. Each says what it must
-//! not get, and that others go on meanwhile.
+//! Attacks: what a caller may try in order to hurt others, to see what is not theirs, or to end the
+//! program; each is answered, in bounded time and memory, while others go on.
 
+mod answers;
+mod bystander;
+mod changes;
 mod keys;
 mod shares;

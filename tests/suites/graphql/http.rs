@@ -158,7 +158,10 @@ async fn what_is_asked_is_charged_and_noted(db: Db) {
     let query = "{ products(first: 100) { nodes { variants { prices { id } } brand { id } } } }";
     let large = send(query).await;
     let units = large.body["extensions"]["cost"]["units"].as_i64().expect("units");
-    assert!(units > 20, "{}", large.body);
+    // A unit for each hundred objects.
+    let objects = large.body["extensions"]["cost"]["objects"].as_i64().expect("objects");
+    assert_eq!(units, (objects + 99) / 100, "{}", large.body);
+    assert!(objects > 100, "{}", large.body);
     assert_eq!(left(&large), before - 1 - units);
     // What is refused is not for nothing.
     let bad = send("{ nope }").await;

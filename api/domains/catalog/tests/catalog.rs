@@ -116,7 +116,9 @@ impl Shop {
         let links = self.registry.links(resource);
         let link = links.iter().find(|other| other.name == link).unwrap();
         let key = read_id(object[link.key].as_str().unwrap()).unwrap();
-        (link.load)(self.cx(), vec![key]).await.unwrap().remove(&key).unwrap_or_default()
+        let found = (link.load)(self.cx(), vec![key]).await.unwrap();
+        let places = found.of.get(&key).map(Vec::as_slice).unwrap_or_default();
+        places.iter().map(|place| found.objects[*place].0.clone()).collect()
     }
 
     /// What an import did, and how many statements it took.

@@ -1,8 +1,7 @@
-//! What an operation takes from the limits, known before it runs: from the page sizes it asks for.
+//! What an operation may amount to, known before it runs: from the page sizes it asks for.
 
 use bodega_contract::Registry;
 use bodega_corridor::Call;
-use serde_json::{Value, json};
 
 use crate::error::Fault;
 use crate::model::{self, Source};
@@ -17,15 +16,12 @@ const PAGE: u64 = 20;
 /// How many objects a link to several is taken to bring.
 const SEVERAL: u64 = 5;
 
-/// So many objects cost as much as one call.
-const OBJECTS_A_UNIT: u64 = 100;
-
 /// What an operation amounts to.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Cost {
-    /// How many objects it may bring.
-    pub(crate) objects: u64,
-    /// What it takes from the limits.
+    /// How many objects it may bring, as far as can be told.
+    objects: u64,
+    /// What its calls take from the limits; what their objects take is known once they are there.
     pub(crate) units: u32,
 }
 
@@ -51,14 +47,8 @@ impl Cost {
         if cost.objects > OBJECTS_MAX {
             return Err(Fault::too_large("objects", OBJECTS_MAX as usize));
         }
-        let more = u32::try_from(cost.objects / OBJECTS_A_UNIT).unwrap_or(u32::MAX);
-        cost.units = cost.units.saturating_add(more).max(1);
+        cost.units = cost.units.max(1);
         Ok(cost)
-    }
-
-    /// What the answer says of it.
-    pub(crate) fn to_json(self) -> Value {
-        json!({"units": self.units, "objects": self.objects, "objects_max": OBJECTS_MAX})
     }
 }
 

@@ -38,7 +38,8 @@ pub(crate) struct Subscription {
     caller: Caller,
     feed: &'static Operation,
     document: Arc<Document>,
-    operation_name: Option<String>,
+    /// As it was asked: whether its document is still trusted is looked at again.
+    params: Params,
     variables: values::Variables,
     /// The place in the log that was reached.
     after: i64,
@@ -110,7 +111,7 @@ impl Service {
             service: self.clone(),
             caller: caller.clone(),
             feed,
-            operation_name: params.operation_name.clone(),
+            params: params.clone(),
             document,
             variables,
             after,
@@ -137,19 +138,24 @@ impl Subscription {
                 return Ok(None);
             }
             let rows = self.read(&service).await?;
+            self.trusted(&service).await?;
             let Some(last) = rows.last() else { continue };
             let after = last["sequence"].as_i64().unwrap_or(self.after);
-            let operation = self.document.operation(self.operation_name.as_deref());
+            let operation = self.document.operation(self.params.operation_name.as_deref());
             let operation = operation.map_err(|fault| fault.problem)?;
             let plan = Plan::new(&engine.model, &self.document, &operation.node, &self.variables)
                 .map_err(|fault| fault.problem)?;
             // Who lost the right to know while waiting hears nothing of it.
-            let visit = service.corridor.admit(&self.caller).await?;
+            let mut visit = service.corridor.admit(&self.caller).await?;
             let mut answers = Vec::new();
             for row in rows {
                 for root in plan.roots.iter().filter(|root| is_wanted(root, &row)) {
                     answers.push(self.answer(&visit, root, &row).await);
                 }
+            }
+            // What many objects cost is paid, or the subscription ends; a few come with the entries.
+            if visit.budget().units() > 1 {
+                visit.settle(false).await?;
             }
             self.after = after;
             if !answers.is_empty() {
@@ -172,9 +178,22 @@ impl Subscription {
         Ok(rows(visit.call(call).await?.body))
     }
 
+    /// Ends what was begun before its document was trusted no more, or others no more allowed.
+    async fn trusted(&self, service: &Service) -> Result<()> {
+        let visit = service.corridor.admit(&self.caller).await?;
+        match service.document(visit.principal().organization, &self.params).await {
+            Ok(_) => Ok(()),
+            Err(Stop::Problem(problem)) => Err(problem),
+            Err(Stop::Faults(faults)) => {
+                let fault = faults.into_iter().next();
+                Err(fault.map_or_else(|| Problem::internal("no fault"), |fault| fault.problem))
+            }
+        }
+    }
+
     async fn answer(&self, visit: &Visit<'_>, root: &Picked<'_>, row: &Value) -> Vec<u8> {
         let mut errors = Vec::new();
-        let mut writer = Writer::default();
+        let mut writer = Writer::new(run::ANSWER_BYTES_MAX);
         writer.out.push(b'{');
         writer.key(true, &root.key);
         match shown(visit, root, row).await {

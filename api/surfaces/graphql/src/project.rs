@@ -3,7 +3,8 @@
 use std::io::Write as _;
 
 use async_graphql::dynamic::TypeRef;
-use bodega_kernel::Problem;
+use bodega_kernel::budget::exceeded;
+use bodega_kernel::{Problem, problem};
 use serde_json::Value;
 
 use crate::error::Fault;
@@ -11,9 +12,10 @@ use crate::model::Field;
 use crate::plan::{Pick, Picked};
 
 /// Writes answers, and gathers what is wrong with them.
-#[derive(Default)]
 pub(crate) struct Writer<'a> {
     pub(crate) out: Vec<u8>,
+    /// A value can be asked for under many names, so the text has a bound of its own.
+    bytes_max: usize,
     pub(crate) faults: Vec<Fault>,
     path: Vec<Segment<'a>>,
 }
@@ -24,15 +26,33 @@ enum Segment<'a> {
     Index(usize),
 }
 
-/// A value that may not be null is: what holds it is null instead.
-struct Missing;
+/// Why a value is not written.
+enum Stopped {
+    /// It may not be null, and is: what holds it is null instead.
+    Missing,
+    /// There is no more room: the field of the root is null instead.
+    Full,
+}
 
 impl<'a> Writer<'a> {
+    /// A writer of so many bytes at most, and the value that goes beyond them.
+    pub(crate) fn new(bytes_max: usize) -> Self {
+        Self { out: Vec::new(), bytes_max, faults: Vec::new(), path: Vec::new() }
+    }
+
     /// Writes the value of a field of the root.
     pub(crate) fn root(&mut self, picked: &'a Picked<'_>, field: &Field, value: &Value) {
+        let start = self.out.len();
         self.path = vec![Segment::Key(&picked.key)];
-        if self.value(&field.kind, picked, value).is_err() {
+        if let Err(stopped) = self.value(&field.kind, picked, value) {
+            self.out.truncate(start);
             self.out.extend_from_slice(b"null");
+            if let Stopped::Full = stopped {
+                let max = u64::try_from(self.bytes_max).unwrap_or(u64::MAX);
+                let problem = exceeded(&problem::ANSWER_TOO_LARGE, "bytes", max);
+                let path = vec![Value::from(picked.key.as_str())];
+                self.faults.push(Fault::from(problem).at(path, picked.position));
+            }
         }
         self.path.clear();
     }
@@ -54,7 +74,10 @@ impl<'a> Writer<'a> {
         kind: &TypeRef,
         picked: &'a Picked<'_>,
         value: &Value,
-    ) -> Result<(), Missing> {
+    ) -> Result<(), Stopped> {
+        if self.out.len() > self.bytes_max {
+            return Err(Stopped::Full);
+        }
         if let TypeRef::NonNull(inner) = kind {
             if value.is_null() {
                 let cause = "a field that may not be null is";
@@ -64,17 +87,22 @@ impl<'a> Writer<'a> {
                 });
                 let fault = Fault::from(Problem::internal(cause));
                 self.faults.push(fault.at(path.collect(), picked.position));
-                return Err(Missing);
+                return Err(Stopped::Missing);
             }
             return self.filled(inner, picked, value);
         }
         let (start, depth) = (self.out.len(), self.path.len());
-        if value.is_null() || self.filled(kind, picked, value).is_err() {
+        let filled = match value.is_null() {
+            true => Err(Stopped::Missing),
+            false => self.filled(kind, picked, value),
+        };
+        if let Err(Stopped::Missing) = filled {
             self.out.truncate(start);
             self.path.truncate(depth);
             self.out.extend_from_slice(b"null");
+            return Ok(());
         }
-        Ok(())
+        filled
     }
 
     fn filled(
@@ -82,7 +110,7 @@ impl<'a> Writer<'a> {
         kind: &TypeRef,
         picked: &'a Picked<'_>,
         value: &Value,
-    ) -> Result<(), Missing> {
+    ) -> Result<(), Stopped> {
         match (kind, value) {
             (TypeRef::List(inner), Value::Array(items)) => {
                 self.out.push(b'[');
@@ -105,7 +133,7 @@ impl<'a> Writer<'a> {
         }
     }
 
-    fn object(&mut self, fields: &'a [Picked<'_>], object: &Value) -> Result<(), Missing> {
+    fn object(&mut self, fields: &'a [Picked<'_>], object: &Value) -> Result<(), Stopped> {
         self.out.push(b'{');
         for (index, picked) in fields.iter().enumerate() {
             self.key(index == 0, &picked.key);

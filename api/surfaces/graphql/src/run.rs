@@ -18,6 +18,9 @@ use crate::project::Writer;
 /// So many reads of one request go on at once.
 const AT_ONCE: usize = 4;
 
+/// No answer is longer.
+pub(crate) const ANSWER_BYTES_MAX: usize = 8 * 1024 * 1024;
+
 /// What a plan is run with.
 pub(crate) struct Run<'a> {
     pub(crate) engine: &'a Engine,
@@ -67,7 +70,8 @@ impl<'a> Run<'a> {
         let at_once = if plan.kind == OperationType::Query { AT_ONCE } else { 1 };
         let told = futures::stream::iter(&plan.roots).map(|root| self.root(root, several));
         let told: Vec<_> = told.buffered(at_once).collect().await;
-        let (mut writer, mut errors, mut replays) = (Writer::default(), Vec::new(), Vec::new());
+        let mut writer = Writer::new(ANSWER_BYTES_MAX);
+        let (mut errors, mut replays) = (Vec::new(), Vec::new());
         writer.out.push(b'{');
         for (index, (root, told)) in plan.roots.iter().zip(told).enumerate() {
             writer.key(index == 0, &root.key);

@@ -20,6 +20,9 @@ use crate::plan::{self, Plan};
 use crate::project::Writer;
 use crate::values::Variables;
 
+/// The largest shape of one object: an object is bounded, what is linked to it is not.
+const SHAPED_BYTES_MAX: usize = 256 * 1024;
+
 /// A selection that fits a resource's objects.
 struct Selection {
     resource: &'static str,
@@ -93,7 +96,7 @@ impl Engine {
         let all = objects.iter_mut().collect();
         corridor.embed_as(cx, selection.resource, all, &links).await?;
         let shown = |object: &Value| {
-            let mut writer = Writer::default();
+            let mut writer = Writer::new(SHAPED_BYTES_MAX);
             writer.root(root, field, object);
             match writer.faults.into_iter().next() {
                 Some(fault) => Err(fault.problem),

@@ -131,8 +131,10 @@ impl Service {
             introspected,
         };
         let done = run.plan(&plan).await;
+        visit.settle(plan.kind == OperationType::Mutation).await?;
+        let (units, objects) = (visit.cost(), visit.budget().objects());
         let mut extensions = Map::new();
-        extensions.insert("cost".to_owned(), cost.to_json());
+        extensions.insert("cost".to_owned(), json!({"units": units, "objects": objects}));
         if !done.replayed.is_empty() {
             extensions.insert("replayed".to_owned(), json!(done.replayed));
         }

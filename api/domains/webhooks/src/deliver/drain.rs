@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicBool, AtomicI64, Ordering as Atomic};
 use std::time::{Duration, Instant};
 
 use bodega_courier::{Bytes, Carrier, Outcome};
-use bodega_kernel::{Platform, Problem, Result, problem, text};
+use bodega_kernel::{Platform, Problem, Result, problem};
 use bodega_worker::{Done, Handler, Stop, Taken};
 use chrono::{DateTime, TimeDelta, Utc};
 use entity::Owned;
@@ -39,9 +39,6 @@ const IN_FLIGHT_FAILING: usize = 4;
 const IN_HAND: usize = 4;
 
 const TARGETS_KEPT: u64 = 1_000;
-
-/// The largest message that a selection may make: an object is bounded, what is linked to it is not.
-const SELECTED_BYTES_MAX: usize = 256 * 1024;
 
 /// Sends deliveries.
 #[derive(Clone)]
@@ -355,15 +352,7 @@ impl Inner {
             }
         };
         let (versions, row) = (&self.platform.versions, &run.target.row);
-        let body = payload::body(versions, row, &event, delivery, selected.as_ref())?;
-        if selected.is_some() && body.len() > SELECTED_BYTES_MAX {
-            let detail = text(
-                format!("What the selection makes has more than {SELECTED_BYTES_MAX} bytes."),
-                format!("Lo que produce la selección pasa de {SELECTED_BYTES_MAX} bytes."),
-            );
-            return Ok(Err(Problem::new(&problem::EXPANSION_TOO_LARGE).detail(detail)));
-        }
-        Ok(Ok(body))
+        payload::body(versions, row, &event, delivery, selected.as_ref()).map(Ok)
     }
 
     /// Tries one delivery and writes down what came of it; `None` where it was not tried.
