@@ -4,7 +4,7 @@
 use std::net::IpAddr;
 use std::sync::Arc;
 
-use bodega_kernel::{Language, Result, ScopeSet, tagged};
+use bodega_kernel::{Language, Numbers, Result, ScopeSet, tagged};
 use chrono::{DateTime, Utc};
 use futures::future::BoxFuture;
 use uuid::Uuid;
@@ -36,6 +36,50 @@ pub struct Caller {
     pub path: String,
 }
 
+/// What is written down of a caller's program is cut to this.
+const USER_AGENT_BYTES_MAX: usize = 500;
+
+/// Of a path.
+const PATH_BYTES_MAX: usize = 2_048;
+
+/// Of an idempotency key: as many letters as it may have, each of up to four bytes.
+const IDEMPOTENCY_KEY_BYTES_MAX: usize = 4 * 255;
+
+/// Of W3C Trace Context: as long as its version 00 is.
+const TRACEPARENT_BYTES_MAX: usize = 55;
+
+/// What is written down of a caller, in the request log and in the journal of every line of a batch:
+/// bounded, however long its headers are.
+#[derive(Clone, Debug)]
+pub struct Noted {
+    /// The program.
+    pub user_agent: Option<String>,
+    /// W3C Trace Context.
+    pub traceparent: String,
+    /// The path.
+    pub path: String,
+}
+
+impl Noted {
+    /// What is written down of a caller.
+    pub fn of(caller: &Caller) -> Self {
+        Self {
+            user_agent: caller.user_agent.as_deref().map(|text| cut(text, USER_AGENT_BYTES_MAX)),
+            traceparent: cut(&caller.traceparent, TRACEPARENT_BYTES_MAX),
+            path: cut(&caller.path, PATH_BYTES_MAX),
+        }
+    }
+
+    /// What is written down of an idempotency key.
+    pub fn key(key: &str) -> String {
+        cut(key, IDEMPOTENCY_KEY_BYTES_MAX)
+    }
+}
+
+fn cut(text: &str, bytes_max: usize) -> String {
+    text.get(..text.floor_char_boundary(bytes_max)).unwrap_or_default().to_owned()
+}
+
 impl Caller {
     /// `req_…`.
     pub fn request_id(&self) -> String {
@@ -56,6 +100,11 @@ pub struct Principal {
     pub scopes: Arc<ScopeSet>,
     /// How much of it.
     pub plan: Plan,
+    /// What its calls are counted in: first its own, last the organization's, between them those of
+    /// the keys that it descends from.
+    pub quotas: Arc<[Quota]>,
+    /// How many objects the organization may have.
+    pub numbers: Numbers,
     /// The version of the API its answers come in.
     pub api_version: String,
     /// The origins a browser may use it on; any, where empty.
@@ -73,6 +122,50 @@ pub struct Plan {
     pub per_day: u32,
 }
 
+/// Calls that are counted together, and how many there may be.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Quota {
+    /// Whose calls they are.
+    pub of: Counted,
+    /// The id that they are counted under.
+    pub id: Uuid,
+    /// Calls a minute.
+    pub per_minute: u32,
+    /// Calls a day (UTC).
+    pub per_day: u32,
+}
+
+/// Whose calls are counted together.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Counted {
+    /// The key's own.
+    Key,
+    /// Those of a key that it descends from, and of all others that do.
+    Parent,
+    /// All of the organization's keys.
+    Organization,
+}
+
+impl Counted {
+    /// What the limit of a minute is called.
+    pub const fn minute(self) -> &'static str {
+        match self {
+            Self::Key => "minute",
+            Self::Parent => "parent-minute",
+            Self::Organization => "organization-minute",
+        }
+    }
+
+    /// What the limit of a day is called.
+    pub const fn day(self) -> &'static str {
+        match self {
+            Self::Key => "day",
+            Self::Parent => "parent-day",
+            Self::Organization => "organization-day",
+        }
+    }
+}
+
 /// Tells who calls.
 pub trait Authenticator: Send + Sync {
     /// The caller's principal, or `unauthenticated`.
@@ -82,7 +175,7 @@ pub trait Authenticator: Send + Sync {
 /// One limit, as it stands after a call.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Policy {
-    /// `minute` or `day`.
+    /// `minute` or `day`, with `parent-` or `organization-` before it where others count too.
     pub name: &'static str,
     /// How much it allows.
     pub quota: u32,
@@ -94,10 +187,10 @@ pub struct Policy {
     pub reset_s: u32,
 }
 
-/// All limits, as they stand after a call.
+/// The limits, as they stand after a call.
 #[derive(Clone, Copy, Debug)]
 pub struct LimitState {
-    /// Each of them.
+    /// Of a minute and of a day those of which least is left.
     pub policies: [Policy; 2],
     /// The one that the call would have broken, and when there is room for it again.
     pub violated: Option<(&'static str, u32)>,
@@ -105,7 +198,7 @@ pub struct LimitState {
 
 /// Counts calls.
 pub trait Limiter: Send + Sync {
-    /// Takes `cost` from the key's limits, all of them or none.
+    /// Takes `cost` from each of the quotas that the caller's calls are counted in, or from none.
     fn take<'a>(&'a self, principal: &'a Principal, cost: u32) -> BoxFuture<'a, LimitState>;
 }
 

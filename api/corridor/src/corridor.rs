@@ -19,6 +19,7 @@ use serde_json::{Map, Value};
 use crate::followers::Followers;
 use crate::idempotency::{self, InProgress, Seal};
 use crate::query::{self, Ask, Expand, Shape};
+use crate::shares::Turns;
 use crate::validate;
 
 /// No call takes longer: who waits for news of a log waits up to 30 seconds of it.
@@ -49,6 +50,8 @@ pub struct Call<'a> {
     pub ask: Ask,
     /// It does not wait for news, whatever it asks: others wait for it.
     pub at_once: bool,
+    /// Whoever waits for news has a place among those who follow already.
+    pub placed: bool,
 }
 
 impl<'a> Call<'a> {
@@ -65,6 +68,7 @@ impl<'a> Call<'a> {
             idempotency_key: None,
             ask: Ask::default(),
             at_once: false,
+            placed: false,
         }
     }
 
@@ -114,6 +118,7 @@ pub struct Corridor {
     pub(crate) limiter: Arc<dyn Limiter>,
     pub(crate) recorder: Arc<dyn Recorder>,
     pub(crate) followers: Followers,
+    pub(crate) turns: Turns,
     in_progress: InProgress,
 }
 
@@ -127,7 +132,8 @@ impl Corridor {
         recorder: Arc<dyn Recorder>,
     ) -> Self {
         let (followers, in_progress) = (Followers::default(), InProgress::default());
-        Self { registry, platform, authenticator, limiter, recorder, followers, in_progress }
+        let turns = Turns::new(platform.db.share_of_one());
+        Self { registry, platform, authenticator, limiter, recorder, followers, turns, in_progress }
     }
 
     /// The list of operations.

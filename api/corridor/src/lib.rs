@@ -14,6 +14,7 @@ mod expand;
 mod followers;
 mod idempotency;
 mod query;
+mod shares;
 mod validate;
 mod visit;
 

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use bodega_contract::{
-    Caller, Deprecation, Entry, Handler, Kind, LimitState, Operation, Principal,
+    Caller, Deprecation, Entry, Handler, Kind, LimitState, Noted, Operation, Principal,
 };
 use bodega_kernel::budget::OBJECTS_PER_UNIT;
 use bodega_kernel::{Actor, Budget, Cx, Origin, Problem, Result, problem};
@@ -37,6 +37,7 @@ pub struct Outcome {
 pub struct Visit<'a> {
     corridor: &'a Corridor,
     caller: &'a Caller,
+    noted: Noted,
     principal: Arc<Principal>,
     version: &'static str,
     limits: Option<LimitState>,
@@ -132,6 +133,7 @@ impl Corridor {
         Ok(Visit {
             corridor: self,
             caller,
+            noted: Noted::of(caller),
             version: self.platform.versions.latest(),
             limits: None,
             cost: 0,
@@ -199,6 +201,12 @@ impl Visit<'_> {
 
     /// Walks one call.
     pub async fn call(&self, call: Call<'_>) -> Result<Answer> {
+        // Who waits for news holds no connection meanwhile: it takes a place rather than a turn.
+        let _place = (call.waits() && !call.placed).then(|| self.follow()).transpose()?;
+        let _turn = match call.waits() {
+            true => None,
+            false => Some(self.corridor.turns.next(self.principal.organization).await?),
+        };
         let operation = call.operation;
         let cx = self.cx(operation.id);
         let walk = self.corridor.enter(cx, self.caller, self.version, call);
@@ -223,7 +231,7 @@ impl Visit<'_> {
 
     /// Takes a place among those who follow a log; it is free again when it is dropped.
     pub fn follow(&self) -> Result<Place> {
-        self.corridor.followers.enter(self.principal.key)
+        self.corridor.followers.enter(self.principal.organization, self.principal.key)
     }
 
     /// Who it is.
@@ -269,7 +277,7 @@ impl Visit<'_> {
     }
 
     fn note(&self, what: Leave<'_>) {
-        let Self { corridor, caller, principal, .. } = self;
+        let Self { corridor, caller, noted, principal, .. } = self;
         let subject = |(operation, deprecation): (&Operation, Deprecation)| {
             (format!("{}{}", operation.id, deprecation.field.unwrap_or_default()), deprecation)
         };
@@ -280,14 +288,14 @@ impl Visit<'_> {
             door: caller.door,
             operation: what.operation,
             method: what.method,
-            path: caller.path.clone(),
+            path: noted.path.clone(),
             status: what.status,
             code: what.code.map(str::to_owned),
             duration_us: i64::try_from(self.started.elapsed().as_micros()).unwrap_or(i64::MAX),
             ip: caller.ip,
-            user_agent: caller.user_agent.clone(),
+            user_agent: noted.user_agent.clone(),
             api_version: self.version.to_owned(),
-            idempotency_key: what.idempotency_key,
+            idempotency_key: what.idempotency_key.as_deref().map(Noted::key),
             created_at: self.created_at,
             cost: self.cost,
             deprecated: what.deprecated.into_iter().map(subject).collect(),
@@ -295,7 +303,7 @@ impl Visit<'_> {
     }
 
     fn cx(&self, operation: &'static str) -> Cx {
-        let Self { corridor, caller, principal, .. } = self;
+        let Self { corridor, caller, noted, principal, .. } = self;
         Cx::of_call(
             corridor.platform.clone(),
             principal.organization,
@@ -303,15 +311,16 @@ impl Visit<'_> {
             principal.scopes.clone(),
             Origin {
                 request_id: caller.request_id,
-                traceparent: caller.traceparent.clone(),
+                traceparent: noted.traceparent.clone(),
                 operation,
                 ip: caller.ip.map(|ip| ip.to_string()),
-                user_agent: caller.user_agent.clone(),
+                user_agent: noted.user_agent.clone(),
                 api_version: self.version.to_owned(),
                 language: caller.language,
             },
             self.budget.clone(),
         )
+        .allowing(principal.numbers)
     }
 }
 
@@ -325,6 +334,14 @@ impl Drop for Visit<'_> {
 }
 
 impl Call<'_> {
+    /// Whether it waits for news of a log.
+    fn waits(&self) -> bool {
+        let asked = |wanted| self.query.iter().find(|(name, _)| name == wanted);
+        let wait = asked("wait_s").filter(|_| asked("after").is_some());
+        let feed = self.operation.list.as_ref().is_some_and(|list| list.feed);
+        feed && !self.at_once && wait.is_some_and(|(_, wait_s)| wait_s != "0")
+    }
+
     /// What it takes from the limits.
     pub fn cost(&self) -> u32 {
         match self.operation.handler {

@@ -11,8 +11,8 @@ use tokio::sync::Semaphore;
 use uuid::Uuid;
 
 use crate::{
-    Budget, Clock, Database, Id, Language, Noun, Problem, Result, ScopeSet, Sealer, Signals,
-    Source, Transaction, Vault, Versions,
+    Budget, Clock, Database, Id, Language, Noun, Numbers, Problem, Result, ScopeSet, Sealer,
+    Signals, Source, Transaction, Vault, Versions,
 };
 
 /// What lives as long as the process.
@@ -145,6 +145,8 @@ pub struct Inner {
     pub origin: Origin,
     /// What it may cost; shared by all that the request asks for.
     pub budget: Arc<Budget>,
+    /// How many objects the organization may have; any number where no plan says.
+    pub numbers: Option<Numbers>,
     /// What lives longer.
     pub platform: Arc<Platform>,
     source: Source,
@@ -181,7 +183,24 @@ impl Cx {
     ) -> Self {
         let now = crate::micros(platform.clock.now());
         let source = Source::pool(platform.db.clone(), budget.clone());
-        Self(Arc::new(Inner { organization, actor, scopes, now, origin, budget, platform, source }))
+        let numbers = None;
+        Self(Arc::new(Inner {
+            organization,
+            actor,
+            scopes,
+            now,
+            origin,
+            budget,
+            numbers,
+            platform,
+            source,
+        }))
+    }
+
+    /// The same, where the organization's plan says how many objects there may be.
+    pub fn allowing(self, numbers: Numbers) -> Self {
+        let inner = Arc::unwrap_or_clone(self.0);
+        Self(Arc::new(Inner { numbers: Some(numbers), ..inner }))
     }
 
     /// The same, within another budget.

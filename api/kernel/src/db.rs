@@ -17,6 +17,9 @@ use crate::trouble::Noted;
 use crate::{Transaction, Trouble};
 
 const SQLITE_READERS: u32 = 4;
+/// Calls of one organization that work on SQLite at once. Its calls take turns at the writer anyway;
+/// so many are ready when one is done, and no call of others waits for more than these.
+const SQLITE_SHARE: u32 = 8;
 const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(3);
 const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
 /// No statement takes longer.
@@ -57,6 +60,8 @@ const IDLE_BEFORE_TEST: Duration = Duration::from_secs(30);
 pub struct Database {
     writer: DatabaseConnection,
     reader: DatabaseConnection,
+    /// Calls of one organization that may work on it at once.
+    share_of_one: usize,
     /// Statements that calls have run, for the figures.
     statements: Arc<AtomicU64>,
     /// Why the last change failed, where the database itself was the reason.
@@ -101,10 +106,18 @@ impl Database {
         if url.starts_with("sqlite:") {
             let writer = connect(1, true).await?;
             let reader = connect(SQLITE_READERS, true).await?;
-            return Ok(Self { writer, reader, statements, noted });
+            let share_of_one = SQLITE_SHARE as usize;
+            return Ok(Self { writer, reader, share_of_one, statements, noted });
         }
         let pool = connect(connections_max, true).await?;
-        Ok(Self { writer: pool.clone(), reader: pool, statements, noted })
+        let share_of_one = (connections_max / 2).max(1) as usize;
+        Ok(Self { writer: pool.clone(), reader: pool, share_of_one, statements, noted })
+    }
+
+    /// How many calls of one organization may work on it at once: on PostgreSQL as many as half its
+    /// connections, so that the other half is there for others.
+    pub fn share_of_one(&self) -> usize {
+        self.share_of_one
     }
 
     /// SQLite or PostgreSQL.

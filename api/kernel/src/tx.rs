@@ -16,7 +16,7 @@ use sea_orm::{
     ActiveModelTrait, ColumnTrait, ConnectionTrait, DbBackend, EntityTrait, IntoActiveModel,
     QueryFilter, QuerySelect, Statement,
 };
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
 use uuid::Uuid;
 
 use crate::{
@@ -221,9 +221,9 @@ impl Tx {
         }
         let mut views = Vec::with_capacity(rows.len());
         for row in rows {
-            let (id, version) = (row.id(), row.version());
+            let object = Written::of(&row);
             let view = V::from(row);
-            self.note::<V>(event, id, version, None, Some(to_json(&view)?));
+            self.note::<V>(event, object, None, Some(to_json(&view)?));
             views.push(view);
         }
         Ok(views)
@@ -251,9 +251,9 @@ impl Tx {
         next.touch(self.now);
         let model = next.clone().into_active_model().reset_all();
         M::Entity::update(model).exec_without_returning(self.db()).await?;
-        let (id, version) = (next.id(), next.version());
+        let object = Written::of(&next);
         let view = V::from(next);
-        self.note::<V>(event, id, version, Some(to_json(&V::from(row))?), Some(to_json(&view)?));
+        self.note::<V>(event, object, Some(to_json(&V::from(row))?), Some(to_json(&view)?));
         Ok(view)
     }
 
@@ -279,8 +279,9 @@ impl Tx {
                 .await?;
         }
         for row in rows {
-            let (id, version) = (row.id(), row.version());
-            self.note::<V>(event, id, version + 1, Some(to_json(&V::from(row))?), None);
+            let written = Written::of(&row);
+            let object = Written { version: written.version + 1, ..written };
+            self.note::<V>(event, object, Some(to_json(&V::from(row))?), None);
         }
         Ok(())
     }
@@ -467,16 +468,18 @@ impl Tx {
         self.journal.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// A change goes into the log of the organization that has the object. Where that is another than
+    /// the caller's, as when one is founded, it is not told who did it from outside, and the caller's
+    /// own audit log says only which object was made.
     fn note<V: Noun>(
         &self,
         event: &'static Event,
-        id: Uuid,
-        version: i64,
+        object: Written,
         before: Option<Value>,
         after: Option<Value>,
     ) {
         let cx = &self.cx;
-        let object_id = Id::<V>::from_uuid(id).to_string();
+        let object_id = Id::<V>::from_uuid(object.id).to_string();
         let (was, is) = match (&before, &after) {
             (Some(before), Some(after)) => {
                 let (was, is) = difference(before, after);
@@ -486,40 +489,68 @@ impl Tx {
         };
         let previous =
             if after.is_some() { was.clone().filter(|_| before.is_some()) } else { None };
+        let outside = object.organization != cx.organization;
+        let actor = if outside { Actor { kind: "system", id: None } } else { cx.actor.clone() };
+        let entry = audit_entry::Model {
+            id: Uuid::now_v7(),
+            organization_id: object.organization,
+            operation: cx.origin.operation.to_owned(),
+            object_type: V::NAME.to_owned(),
+            object_id: object_id.clone(),
+            actor_type: actor.kind.to_owned(),
+            actor_id: actor.id.clone(),
+            ip: cx.origin.ip.clone().filter(|_| !outside),
+            user_agent: cx.origin.user_agent.clone().filter(|_| !outside),
+            request_id: cx.origin.request_id,
+            traceparent: cx.origin.traceparent.clone(),
+            before: was,
+            after: is,
+            created_at: cx.now,
+        };
+        let own = outside.then(|| audit_entry::Model {
+            id: Uuid::now_v7(),
+            organization_id: cx.organization,
+            actor_type: cx.actor.kind.to_owned(),
+            actor_id: cx.actor.id.clone(),
+            ip: cx.origin.ip.clone(),
+            user_agent: cx.origin.user_agent.clone(),
+            before: None,
+            after: Some(json!({ "id": object_id })),
+            ..entry.clone()
+        });
         let mut journal = self.journal();
         journal.events.push(event::Model {
             id: Uuid::now_v7(),
-            organization_id: cx.organization,
+            organization_id: object.organization,
             sequence: None,
             r#type: event.name.to_owned(),
             object_type: V::NAME.to_owned(),
-            object_id: object_id.clone(),
-            object_version: version,
+            object_id,
+            object_version: object.version,
             api_version: cx.origin.api_version.clone(),
-            actor_type: cx.actor.kind.to_owned(),
-            actor_id: cx.actor.id.clone(),
+            actor_type: actor.kind.to_owned(),
+            actor_id: actor.id,
             request_id: cx.origin.request_id,
             traceparent: cx.origin.traceparent.clone(),
             data: after.or(before).unwrap_or_default(),
             previous,
             created_at: cx.now,
         });
-        journal.audit.push(audit_entry::Model {
-            id: Uuid::now_v7(),
-            organization_id: cx.organization,
-            operation: cx.origin.operation.to_owned(),
-            object_type: V::NAME.to_owned(),
-            object_id,
-            actor_type: cx.actor.kind.to_owned(),
-            actor_id: cx.actor.id.clone(),
-            ip: cx.origin.ip.clone(),
-            user_agent: cx.origin.user_agent.clone(),
-            request_id: cx.origin.request_id,
-            traceparent: cx.origin.traceparent.clone(),
-            before: was,
-            after: is,
-            created_at: cx.now,
-        });
+        journal.audit.push(entry);
+        journal.audit.extend(own);
+    }
+}
+
+/// What a change is of.
+struct Written {
+    organization: Uuid,
+    id: Uuid,
+    version: i64,
+}
+
+impl Written {
+    fn of(row: &impl Stored) -> Self {
+        Self { organization: row.organization_id(), id: row.id(), version: row.version() }
     }
 }
 

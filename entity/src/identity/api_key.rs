@@ -21,6 +21,14 @@ pub struct Model {
     pub allowed_ips: Json,
     pub allowed_origins: Json,
     pub rotated_from_id: Option<Uuid>,
+    /// The key that replaces it.
+    pub rotated_to_id: Option<Uuid>,
+    /// The key that made it.
+    pub created_by_id: Option<Uuid>,
+    /// The id that its calls are counted under: the first of those that it replaces, or its own.
+    pub counted_as_id: Option<Uuid>,
+    /// The ids that the calls of the keys it descends from are counted under, nearest first.
+    pub lineage: Option<Json>,
     pub expires_at: Option<ChronoDateTimeUtc>,
     pub revoked_at: Option<ChronoDateTimeUtc>,
     pub last_used_at: Option<ChronoDateTimeUtc>,

@@ -5,3 +5,5 @@ mod answers;
 mod bystander;
 mod changes;
 mod fuzz;
+mod keys;
+mod shares;

@@ -1,7 +1,7 @@
 //! The GraphQL door: the same operations as REST, walked; and all that is its own.
 
 mod attacks;
-mod graph;
+pub mod graph;
 mod http;
 mod idempotency;
 mod lists;

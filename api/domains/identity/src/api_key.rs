@@ -15,9 +15,11 @@ use utoipa::__dev::ComposeSchema;
 use utoipa::ToSchema;
 use utoipa::openapi::schema::{ObjectBuilder, Schema};
 use utoipa::openapi::{RefOr, Type};
+use uuid::Uuid;
 
 use crate::keyring::KEYS;
 use crate::organization::Organization;
+use crate::rights::{Asked, Rights, giver, going_on, may_change, may_give, within};
 use crate::{PlanName, Preset, ScopeName, secret};
 
 pub(crate) fn resource() -> Resource<ApiKey> {
@@ -31,25 +33,41 @@ pub(crate) fn resource() -> Resource<ApiKey> {
     .get(get)
     .create(create)
     .note(
-        "The secret is in this answer and never again. A key can give no scope and no plan that it \
-         does not have itself.",
+        "The secret is in this answer and never again. A key gives nothing that it does not have \
+         itself: no scope, no larger plan, no later end, no other address or origin. What the new \
+         key calls is also counted in the limits of the key that made it. The plan says how many \
+         keys there may be.",
     )
     .secret()
     .emits(&CREATED)
     .fails(&problem::INSUFFICIENT_SCOPE)
+    .fails(&problem::BEYOND_OWN_RIGHTS)
+    .fails(&problem::LIMIT_REACHED)
     .update(update)
+    .note(
+        "It takes a key that has all rights which this one has and is to have. A key that has ended \
+         or was replaced stays as it is.",
+    )
     .emits(&UPDATED)
+    .fails(&problem::BEYOND_OWN_RIGHTS)
+    .fails(&problem::INVALID_TRANSITION)
     .action_with(
         "rotate",
         "Makes a new key with the same rights; the old one goes on for `overlap_seconds`, then ends.",
         rotate,
     )
-    .note("It takes a key that has these rights itself.")
+    .note(
+        "It takes a key that has these rights itself. A key is replaced once; the limits of the old \
+         one go on in the new one. Where both go on for a while, both count as keys of the plan.",
+    )
     .secret()
     .emits(&CREATED)
     .emits(&ROTATED)
+    .fails(&problem::BEYOND_OWN_RIGHTS)
     .fails(&problem::INVALID_TRANSITION)
+    .fails(&problem::LIMIT_REACHED)
     .action("revoke", "Ends a key at once, on every node.", revoke)
+    .note("Any key with `keys:write` can do it, to any key: to end rights gives none.")
     .emits(&REVOKED)
     .fails(&problem::INVALID_TRANSITION)
 }
@@ -90,8 +108,12 @@ pub struct ApiKey {
     /// The origins a browser may use it on; any, where empty.
     #[schema(max_items = 50)]
     pub allowed_origins: Vec<WebOrigin>,
+    /// The key that made it; null where the program itself did.
+    pub created_by_id: Option<Id<Self>>,
     /// The key it replaces.
     pub rotated_from_id: Option<Id<Self>>,
+    /// The key that replaces it.
+    pub rotated_to_id: Option<Id<Self>>,
     /// When it ends.
     pub expires_at: Option<DateTime<Utc>>,
     /// When it was ended.
@@ -178,6 +200,10 @@ impl From<Model> for ApiKey {
             allowed_ips,
             allowed_origins,
             rotated_from_id,
+            rotated_to_id,
+            created_by_id,
+            counted_as_id: _,
+            lineage: _,
             expires_at,
             revoked_at,
             last_used_at,
@@ -198,7 +224,9 @@ impl From<Model> for ApiKey {
             api_version,
             allowed_ips: stored(allowed_ips),
             allowed_origins: stored(allowed_origins),
+            created_by_id: created_by_id.map(Id::from_uuid),
             rotated_from_id: rotated_from_id.map(Id::from_uuid),
+            rotated_to_id: rotated_to_id.map(Id::from_uuid),
             expires_at,
             revoked_at,
             last_used_at,
@@ -359,38 +387,39 @@ async fn create(tx: Tx, body: ApiKeyCreate) -> Result<NewApiKey> {
 }
 
 async fn update(tx: Tx, id: Id<ApiKey>, patch: ApiKeyPatch) -> Result<ApiKey> {
-    let row = tx.load(id).await?;
-    let scopes = patch.scopes.iter().flatten().map(|scope| scope.as_str());
-    may_grant(&tx, scopes, patch.plan.map(per_minute)).await?;
-    let mut metadata = row.metadata.clone();
-    patch.metadata.apply(&mut metadata)?;
+    let (row, giver) = (tx.load(id).await?, giver(&tx).await?);
+    may_change(giver.as_ref(), &row, tx.now)?;
+    let mut next = row.clone();
+    patch.metadata.apply(&mut next.metadata)?;
+    patch.name.into_iter().for_each(|name| next.name = name);
+    patch.scopes.into_iter().for_each(|scopes| next.scopes = kept(&scopes));
+    patch.plan.into_iter().for_each(|plan| set_plan(&mut next, plan));
+    patch.allowed_ips.into_iter().for_each(|ips| next.allowed_ips = kept(&ips));
+    patch.allowed_origins.into_iter().for_each(|all| next.allowed_origins = kept(&all));
+    patch.expires_at.map(bodega_kernel::micros).apply(&mut next.expires_at);
+    patch.external_id.map(|id| id.0).apply(&mut next.external_id);
+    may_give(giver.as_ref(), &next, Asked::InBody)?;
     tx.signal(KEYS);
-    tx.update(&UPDATED, row, |next| {
-        patch.name.into_iter().for_each(|name| next.name = name);
-        patch.scopes.into_iter().for_each(|scopes| next.scopes = kept(&scopes));
-        patch.plan.into_iter().for_each(|plan| set_plan(next, plan));
-        patch.allowed_ips.into_iter().for_each(|ips| next.allowed_ips = kept(&ips));
-        patch.allowed_origins.into_iter().for_each(|all| next.allowed_origins = kept(&all));
-        patch.expires_at.map(bodega_kernel::micros).apply(&mut next.expires_at);
-        patch.external_id.map(|id| id.0).apply(&mut next.external_id);
-        next.metadata = metadata;
-    })
-    .await
+    tx.update(&UPDATED, row, |row| *row = next).await
 }
 
 async fn rotate(tx: Tx, id: Id<ApiKey>, body: ApiKeyRotate) -> Result<NewApiKey> {
-    let row = tx.load(id).await?;
-    still_good(&tx, &row)?;
+    let (row, giver) = (tx.load(id).await?, giver(&tx).await?);
     // Whoever rotates a key is shown the secret of the new one, and with it all its rights.
-    let scopes: Vec<KeyScope> = stored(row.scopes.clone());
-    may_grant(&tx, scopes.iter().map(|scope| scope.0.as_str()), Some(row.per_minute)).await?;
+    may_change(giver.as_ref(), &row, tx.now)?;
+    if body.overlap_seconds > 0 {
+        room(&tx).await?;
+    }
     let owner = tx.load(Id::<Organization>::from_uuid(tx.organization)).await?;
     let secret = secret::make(owner.mode)?;
     let next = Model {
         id: tx.new_id::<ApiKey>().uuid(),
         hash: secret::hash(&secret).to_vec(),
         hint: secret::hint(&secret),
+        created_by_id: giver.map(|giver| giver.id),
         rotated_from_id: Some(row.id),
+        // What the old one has used up the new one has too.
+        counted_as_id: row.counted_as_id.or(Some(row.id)),
         // Two keys cannot have the same; the new one is the one that is meant from now on.
         external_id: row.external_id.clone(),
         last_used_at: None,
@@ -399,11 +428,12 @@ async fn rotate(tx: Tx, id: Id<ApiKey>, body: ApiKeyRotate) -> Result<NewApiKey>
         updated_at: tx.now,
         ..row.clone()
     };
-    let ends = tx.now + TimeDelta::seconds(body.overlap_seconds);
+    let (ends, heir) = (tx.now + TimeDelta::seconds(body.overlap_seconds), next.id);
     let _old: ApiKey = tx
         .update(&ROTATED, row, |old| {
             old.external_id = None;
             old.expires_at = Some(old.expires_at.map_or(ends, |set| set.min(ends)));
+            old.rotated_to_id = Some(heir);
         })
         .await?;
     let key = tx.create(&CREATED, next).await?;
@@ -415,7 +445,9 @@ async fn rotate(tx: Tx, id: Id<ApiKey>, body: ApiKeyRotate) -> Result<NewApiKey>
 pub async fn revoke(tx: Tx, id: Id<ApiKey>) -> Result<ApiKey> {
     let row = tx.load(id).await?;
     if row.revoked_at.is_some() {
-        return Err(ended("revoked"));
+        return Err(Problem::new(&problem::INVALID_TRANSITION)
+            .with("from", "revoked")
+            .with("allowed", Vec::<String>::new()));
     }
     let now = tx.now;
     tx.signal(KEYS);
@@ -425,11 +457,10 @@ pub async fn revoke(tx: Tx, id: Id<ApiKey>) -> Result<ApiKey> {
 /// Makes a key of an organization, within what whoever asks may give.
 pub async fn issue(tx: &Tx, owner: &Organization, body: ApiKeyCreate) -> Result<NewApiKey> {
     let granted = body.granted();
-    let scopes = granted.iter().map(|scope| scope.as_str());
-    may_grant(tx, scopes, Some(per_minute(body.plan))).await?;
     let secret = secret::make(owner.mode)?;
+    let id = tx.new_id::<ApiKey>().uuid();
     let mut row = Model {
-        id: tx.new_id::<ApiKey>().uuid(),
+        id,
         organization_id: owner.id.uuid(),
         name: body.name,
         hash: secret::hash(&secret).to_vec(),
@@ -442,6 +473,10 @@ pub async fn issue(tx: &Tx, owner: &Organization, body: ApiKeyCreate) -> Result<
         allowed_ips: kept(&body.allowed_ips),
         allowed_origins: kept(&body.allowed_origins),
         rotated_from_id: None,
+        rotated_to_id: None,
+        created_by_id: None,
+        counted_as_id: Some(id),
+        lineage: None,
         expires_at: body.expires_at.map(bodega_kernel::micros),
         revoked_at: None,
         last_used_at: None,
@@ -452,33 +487,48 @@ pub async fn issue(tx: &Tx, owner: &Organization, body: ApiKeyCreate) -> Result<
         updated_at: tx.now,
     };
     set_plan(&mut row, body.plan);
+    let giver = giver(tx).await?;
+    if row.organization_id == tx.organization {
+        may_give(giver.as_ref(), &row, Asked::InBody)?;
+        row.created_by_id = giver.as_ref().map(|giver| giver.id);
+        row.lineage = giver.as_ref().map(descent).transpose()?;
+        room(tx).await?;
+    } else if let Some(giver) = &giver {
+        // A founded organization is nothing that the founder's key leads to: when and from where that
+        // may be used does not bind the keys of others.
+        let rights = Rights::of(giver).at_any_time_from_anywhere();
+        within(&rights, &Rights::of(&row), Asked::InBody)?;
+    }
     let key = tx.create(&CREATED, row).await?;
     // A secret that was tried before it was made must not be remembered as unknown.
     tx.signal(KEYS);
     Ok(NewApiKey { secret, key })
 }
 
-/// Nobody gives what they do not have.
-async fn may_grant<'a>(
-    tx: &Tx,
-    mut scopes: impl Iterator<Item = &'a str>,
-    per_minute: Option<i32>,
-) -> Result<()> {
-    if let Some(scope) = scopes.find(|scope| !tx.scopes.holds(scope)) {
-        return Err(Problem::new(&problem::INSUFFICIENT_SCOPE).with("scope", scope).detail(text(
-            format!("A key cannot give the scope `{scope}` that it does not have."),
-            format!("Una clave no puede dar el permiso `{scope}` que no tiene."),
-        )));
+/// A key that was made by a key that was made by a key, and so on, has no more of them: each of its
+/// calls is counted for all of them.
+const GENERATIONS_MAX: usize = 8;
+
+/// What the calls of a key that this one makes are counted in beside its own.
+fn descent(giver: &Model) -> Result<Value> {
+    let mut line = vec![giver.counted_as_id.unwrap_or(giver.id)];
+    line.extend(giver.lineage.clone().map(stored::<Uuid>).unwrap_or_default());
+    if line.len() > GENERATIONS_MAX {
+        return Err(Problem::new(&problem::LIMIT_REACHED)
+            .with("limit", GENERATIONS_MAX)
+            .with("of", "generations")
+            .detail(text(
+                format!("Keys make keys that make keys, but only {GENERATIONS_MAX} times over."),
+                format!("Unas claves crean otras, pero sólo {GENERATIONS_MAX} veces seguidas."),
+            )));
     }
-    let (Some(per_minute), Some(giver)) = (per_minute, &tx.actor.id) else { return Ok(()) };
-    let giver = tx.cx().load(Id::<ApiKey>::parse(giver)?).await?;
-    if per_minute > giver.per_minute {
-        return Err(Problem::new(&problem::INSUFFICIENT_SCOPE).detail(text(
-            "A key cannot give a larger plan than its own.",
-            "Una clave no puede dar un plan mayor que el suyo.",
-        )));
-    }
-    Ok(())
+    Ok(kept(&line))
+}
+
+/// Checks that the organization may have one more key.
+async fn room(tx: &Tx) -> Result<()> {
+    let those = going_on(tx.organization, tx.now);
+    tx.room_for(ApiKey::PLURAL, |numbers| numbers.api_keys, those).await
 }
 
 fn per_minute(plan: PlanName) -> i32 {
@@ -490,20 +540,6 @@ fn set_plan(row: &mut Model, plan: PlanName) {
     row.plan = plan.as_str().to_owned();
     row.per_minute = per_minute(plan);
     row.per_day = i32::try_from(allows.per_day).unwrap_or(i32::MAX);
-}
-
-fn still_good(tx: &Tx, row: &Model) -> Result<()> {
-    match (row.revoked_at, row.expires_at) {
-        (Some(_), _) => Err(ended("revoked")),
-        (None, Some(end)) if end <= tx.now => Err(ended("expired")),
-        _ => Ok(()),
-    }
-}
-
-fn ended(state: &str) -> Problem {
-    Problem::new(&problem::INVALID_TRANSITION)
-        .with("from", state)
-        .with("allowed", Vec::<String>::new())
 }
 
 fn kept<T: Serialize>(all: &[T]) -> Value {

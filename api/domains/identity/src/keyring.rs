@@ -1,10 +1,11 @@
 //! Who calls: keys found by their hash, remembered until something about keys changes anywhere.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
-use bodega_contract::{Authenticator, Caller, Plan, Principal};
+use bodega_contract::{Authenticator, Caller, Counted, Plan, Principal, Quota};
 use bodega_kernel::{Platform, Problem, Result, ScopeSet, bounded, problem, tagged};
 use chrono::{DateTime, Utc};
 use entity::Owned;
@@ -13,10 +14,12 @@ use futures::FutureExt;
 use futures::future::BoxFuture;
 use ipnet::IpNet;
 use moka::sync::Cache;
-use sea_orm::{ColumnTrait, QueryFilter};
+use sea_orm::{ColumnTrait, ConnectionTrait, QueryFilter, QueryOrder};
 use subtle::ConstantTimeEq;
+use uuid::Uuid;
 
-use crate::{PlanName, secret};
+use crate::plan::ORGANIZATION_TIMES;
+use crate::{PlanName, rights, secret};
 
 /// The signal that something about keys has changed.
 pub const KEYS: &str = "api_keys";
@@ -92,7 +95,14 @@ impl Keyring {
         let row = bounded(query.one(self.platform.db.reader())).await?;
         // The index has found it already; the comparison that counts takes the same time always.
         let row = row.filter(|row| bool::from(row.hash.as_slice().ct_eq(&hash)));
-        let known = row.map(|row| Arc::new(remembered(row)));
+        let known = match row {
+            Some(row) => {
+                let now = self.platform.clock.now();
+                let shared = Shared::of(self.platform.db.reader(), &row, now).await?;
+                Some(Arc::new(remembered(row, shared)))
+            }
+            None => None,
+        };
         self.known.insert(hash, (epoch, known.clone()));
         Ok(known)
     }
@@ -127,32 +137,96 @@ impl Authenticator for Keyring {
     }
 }
 
-fn remembered(row: api_key::Model) -> Remembered {
+fn remembered(row: api_key::Model, shared: Shared) -> Remembered {
     let texts = |json: serde_json::Value| -> Vec<String> {
         serde_json::from_value(json).unwrap_or_default()
     };
     let plan = PlanName::named(&row.plan);
-    let limit = |calls: i32| u32::try_from(calls).unwrap_or(0).max(1);
+    let (per_minute, per_day) = (limit(row.per_minute), limit(row.per_day));
+    let own =
+        Quota { of: Counted::Key, id: row.counted_as_id.unwrap_or(row.id), per_minute, per_day };
+    let organization = Quota {
+        of: Counted::Organization,
+        id: row.organization_id,
+        per_minute: shared.per_minute.saturating_mul(ORGANIZATION_TIMES),
+        per_day: shared.per_day.saturating_mul(ORGANIZATION_TIMES),
+    };
+    let quotas = [own].into_iter().chain(shared.parents).chain([organization]);
+    let allowed_ips = rights::ranges(&row.allowed_ips);
     let principal = Principal {
         organization: row.organization_id,
         key: row.id,
         actor_id: tagged("key", row.id),
         scopes: Arc::new(ScopeSet::from_iter(texts(row.scopes))),
-        plan: Plan {
-            name: plan.as_str(),
-            per_minute: limit(row.per_minute),
-            per_day: limit(row.per_day),
-        },
+        plan: Plan { name: plan.as_str(), per_minute, per_day },
+        quotas: quotas.collect(),
+        numbers: shared.plan.numbers(),
         api_version: row.api_version,
         allowed_origins: texts(row.allowed_origins),
     };
-    // A range that cannot be read must keep everyone out rather than let everyone in.
-    let unreadable = IpNet::from(std::net::IpAddr::from([0, 0, 0, 0]));
-    let ranges = texts(row.allowed_ips);
-    let allowed_ips = ranges.iter().map(|range| net(range).unwrap_or(unreadable)).collect();
     Remembered { principal: Arc::new(principal), allowed_ips, expires_at: row.expires_at }
 }
 
-fn net(range: &str) -> Option<IpNet> {
-    range.parse().ok().or_else(|| range.parse().ok().map(|ip: std::net::IpAddr| ip.into()))
+/// What a key shares with others of its organization.
+struct Shared {
+    /// The quotas of the keys that it descends from.
+    parents: Vec<Quota>,
+    /// The largest plan of a key that has not ended.
+    plan: PlanName,
+    per_minute: u32,
+    per_day: u32,
+}
+
+impl Shared {
+    async fn of(
+        db: &impl ConnectionTrait,
+        row: &api_key::Model,
+        now: DateTime<Utc>,
+    ) -> Result<Self> {
+        use api_key::Column;
+        let lineage: Vec<Uuid> = row
+            .lineage
+            .clone()
+            .and_then(|ids| serde_json::from_value(ids).ok())
+            .unwrap_or_default();
+        let mut parents = Vec::new();
+        if !lineage.is_empty() {
+            let query = api_key::Entity::of(row.organization_id)
+                .filter(Column::CountedAsId.is_in(lineage.iter().copied()))
+                .order_by_asc(Column::CreatedAt);
+            // Of those that replaced one another the last one's plan counts.
+            let rows = bounded(query.all(db)).await?;
+            let latest: HashMap<_, _> = rows.iter().map(|row| (row.counted_as_id, row)).collect();
+            parents = tightest(lineage.iter().filter_map(|id| latest.get(&Some(*id))).map(|row| {
+                let (per_minute, per_day) = (limit(row.per_minute), limit(row.per_day));
+                let id = row.counted_as_id.unwrap_or(row.id);
+                Quota { of: Counted::Parent, id, per_minute, per_day }
+            }));
+        }
+        let query = rights::going_on(row.organization_id, now).order_by_desc(Column::PerMinute);
+        let largest = bounded(query.one(db)).await?;
+        // A key that has just ended is refused anyway; until then its own plan will do.
+        let largest = largest.as_ref().unwrap_or(row);
+        Ok(Self {
+            parents,
+            plan: PlanName::named(&largest.plan),
+            per_minute: limit(largest.per_minute),
+            per_day: limit(largest.per_day),
+        })
+    }
+}
+
+/// Of a line of keys, nearest first, those whose limits can be met first: what a farther one counts
+/// has all in it that a nearer one does, so that a nearer one that allows no less never matters.
+fn tightest(line: impl Iterator<Item = Quota>) -> Vec<Quota> {
+    let mut kept: Vec<Quota> = Vec::new();
+    for quota in line {
+        kept.retain(|near| near.per_minute < quota.per_minute || near.per_day < quota.per_day);
+        kept.push(quota);
+    }
+    kept
+}
+
+fn limit(calls: i32) -> u32 {
+    u32::try_from(calls).unwrap_or(0).max(1)
 }

@@ -11,6 +11,7 @@ mod organization;
 mod plan;
 mod recorder;
 mod request;
+mod rights;
 mod scopes;
 mod secret;
 mod trusted_document;

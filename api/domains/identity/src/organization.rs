@@ -2,7 +2,8 @@
 
 use bodega_contract::Resource;
 use bodega_kernel::{
-    Cx, Event, ExternalId, Id, ListQuery, Metadata, MetadataPatch, Noun, Page, Patch, Result, Tx,
+    Cx, Event, ExternalId, Id, ListQuery, Metadata, MetadataPatch, Noun, Page, Patch, Problem,
+    Result, Tx, problem,
 };
 use chrono::{DateTime, Utc};
 use entity::identity::organization::{Entity, Mode, Model};
@@ -22,11 +23,15 @@ pub(crate) fn resource() -> Resource<Organization> {
     .list(list)
     .get(get)
     .create(create)
-    .note("It comes with a sandbox and a first key for each; the keys are shown this once.")
+    .note(
+        "It comes with a sandbox and a first key for each; the keys are shown this once. It takes a \
+         live key. The events are in the logs of the new organization and its sandbox, each its own.",
+    )
     .scope("organizations:create")
     .secret()
     .emits(&CREATED)
     .emits(&crate::api_key::CREATED)
+    .fails(&problem::LIVE_ONLY)
     .update(update)
     .emits(&UPDATED)
 }
@@ -211,6 +216,11 @@ async fn get(cx: Cx, id: Id<Organization>) -> Result<Organization> {
 }
 
 async fn create(tx: Tx, body: OrganizationCreate) -> Result<NewOrganization> {
+    // The one operation that reaches beyond its own organization: a sandbox must not.
+    let founder = tx.cx().load(Id::<Organization>::from_uuid(tx.organization)).await?;
+    if founder.mode == Mode::Test {
+        return Err(Problem::new(&problem::LIVE_ONLY));
+    }
     let founded = found(&tx, tx.new_id(), body).await?;
     let scopes = Preset::Admin.scopes();
     let key = |name: &str| ApiKeyCreate::named(name, scopes.clone(), PlanName::Standard);

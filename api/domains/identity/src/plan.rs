@@ -1,21 +1,32 @@
-//! Plans: how many calls a key may make.
+//! Plans: how many calls a key may make, and how many objects its organization may have.
 
 use bodega_contract::Plan;
+use bodega_kernel::Numbers;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-/// A plan.
+/// All keys of an organization together may make so many times the calls that the largest of their
+/// plans allows one: enough for a web shop, tills and a program or two, and not ten times as many for
+/// ten keys.
+pub(crate) const ORGANIZATION_TIMES: u32 = 3;
+
+/// A plan: how many calls a key may make, and how many objects an organization may have of which it
+/// is the largest plan.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum PlanName {
-    /// 60 calls a minute, 10,000 a day.
+    /// 60 calls a minute, 10,000 a day; 50 keys, 10 webhook endpoints (5 with a filter, 5 with a
+    /// selection), 100 trusted documents.
     Trial,
-    /// 600 calls a minute, 100,000 a day.
+    /// 600 calls a minute, 100,000 a day; 200 keys, 100 webhook endpoints (50 with a filter, 50 with
+    /// a selection), 500 trusted documents.
     #[default]
     Standard,
-    /// 6,000 calls a minute, 2,000,000 a day.
+    /// 6,000 calls a minute, 2,000,000 a day; 2,000 keys, 500 webhook endpoints (200 with a filter,
+    /// 200 with a selection), 2,000 trusted documents.
     Plus,
-    /// 600,000 calls a minute, 500,000,000 a day.
+    /// 600,000 calls a minute, 500,000,000 a day; 20,000 keys, 5,000 webhook endpoints (2,000 with a
+    /// filter, 2,000 with a selection), 20,000 trusted documents.
     Scale,
 }
 
@@ -48,5 +59,16 @@ impl PlanName {
             Self::Scale => (600_000, 500_000_000),
         };
         Plan { name: self.as_str(), per_minute, per_day }
+    }
+
+    /// How many objects an organization may have of which it is the largest plan.
+    pub const fn numbers(self) -> Numbers {
+        let (api_keys, webhook_endpoints, filters, selections, trusted_documents) = match self {
+            Self::Trial => (50, 10, 5, 5, 100),
+            Self::Standard => (200, 100, 50, 50, 500),
+            Self::Plus => (2_000, 500, 200, 200, 2_000),
+            Self::Scale => (20_000, 5_000, 2_000, 2_000, 20_000),
+        };
+        Numbers { api_keys, webhook_endpoints, filters, selections, trusted_documents }
     }
 }

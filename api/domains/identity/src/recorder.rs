@@ -156,14 +156,14 @@ async fn insert_requests(transaction: &Transaction, entries: &[Entry]) -> Result
             door: entry.door.to_owned(),
             operation: entry.operation.to_owned(),
             method: entry.method.to_owned(),
-            path: cut(&entry.path, 2_048),
+            path: entry.path.clone(),
             status: entry.status.into(),
             code: entry.code.clone(),
             duration_us: entry.duration_us,
             ip: entry.ip.map(|ip| ip.to_string()),
-            user_agent: entry.user_agent.as_deref().map(|agent| cut(agent, 500)),
+            user_agent: entry.user_agent.clone(),
             api_version: entry.api_version.clone(),
-            idempotency_key: entry.idempotency_key.as_deref().map(|key| cut(key, 255)),
+            idempotency_key: entry.idempotency_key.clone(),
             created_at: micros(entry.created_at),
         }
         .into_active_model()
@@ -230,12 +230,4 @@ pub async fn purge_requests(platform: &Platform) -> Result<u64, DbErr> {
         removed += gone.rows_affected;
     }
     Ok(removed)
-}
-
-fn cut(text: &str, bytes_max: usize) -> String {
-    let mut end = text.len().min(bytes_max);
-    while !text.is_char_boundary(end) {
-        end -= 1;
-    }
-    text.get(..end).unwrap_or_default().to_owned()
 }

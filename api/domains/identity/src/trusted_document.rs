@@ -7,6 +7,7 @@ use bodega_kernel::{
     problem, text,
 };
 use chrono::{DateTime, Utc};
+use entity::Owned;
 use entity::identity::trusted_document::{Entity, Model};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
@@ -26,10 +27,11 @@ pub(crate) fn resource() -> Resource<TrustedDocument> {
     .create(create)
     .note(
         "It can then be asked by its hash alone. Saving a text again answers with the document that \
-         is there.",
+         is there. The plan says how many there may be.",
     )
     .emits(&CREATED)
     .fails(&problem::DOCUMENT_NOT_VALID)
+    .fails(&problem::LIMIT_REACHED)
     .delete(delete)
     .emits(&DELETED)
 }
@@ -140,6 +142,8 @@ async fn create(tx: Tx, body: TrustedDocumentCreate) -> Result<TrustedDocument> 
     if let Some(known) = crate::documents::find(tx.db(), tx.organization, &sha256).await? {
         return Ok(known.into());
     }
+    let those = Entity::of(tx.organization);
+    tx.room_for(TrustedDocument::PLURAL, |numbers| numbers.trusted_documents, those).await?;
     let checks = tx.platform.ports.get::<Checks>()?;
     if let Err(told) = checks.0.check(&body.text).await {
         let detail = text(told.clone(), format!("no es un documento válido: {told}"));

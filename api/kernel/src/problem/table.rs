@@ -41,6 +41,12 @@ problems! {
     INSUFFICIENT_SCOPE "insufficient_scope" 403 "Insufficient scope" / "Permiso insuficiente":
         "The key does not have the scope that this operation needs; `scope` names it."
         / "La clave no tiene el permiso que esta operación necesita; `scope` lo nombra."
+    BEYOND_OWN_RIGHTS "beyond_own_rights" 403 "Beyond its own rights" / "Más de lo que tiene":
+        "A key can neither give nor take over what it does not have itself: time, addresses, origins, a plan. The error's code says which."
+        / "Una clave no puede dar ni tomar lo que ella misma no tiene: tiempo, direcciones, orígenes, un plan. El código del error dice cuál."
+    LIVE_ONLY "live_only" 403 "Only with a live key" / "Sólo con una clave de producción":
+        "Only a key to a live organization can do this; what is done in a sandbox stays in it."
+        / "Sólo una clave de una organización real puede hacer esto; lo que se hace en un entorno de pruebas se queda en él."
     INTROSPECTION_OFF "introspection_off" 403 "No introspection" / "Sin introspección":
         "This server does not show its GraphQL schema; the released one is in the documentation."
         / "Este servidor no muestra su esquema GraphQL; el publicado está en la documentación."
@@ -124,7 +130,8 @@ problems! {
         "What was to be sent has been erased, because it is too old."
         / "Lo que se iba a enviar se borró, porque es demasiado antiguo."
     LIMIT_REACHED "limit_reached" 409 "Limit reached" / "Límite alcanzado":
-        "The parent already holds as many of these as it may." / "El objeto padre ya tiene tantos de éstos como puede."
+        "There are already as many of these as there may be: in the parent, or in the organization by its plan. `limit` says how many, `of` says of what."
+        / "Ya hay tantos de éstos como puede haber: en el objeto padre, o en la organización según su plan. `limit` dice cuántos, `of` dice de qué."
     IDEMPOTENCY_IN_PROGRESS "idempotency_in_progress" 409 "Still in progress" / "Aún en proceso":
         "The first request with this `Idempotency-Key` is still running; try again after `Retry-After` seconds."
         / "La primera solicitud con esta `Idempotency-Key` aún se ejecuta; intente de nuevo tras `Retry-After` segundos."
@@ -166,8 +173,8 @@ problems! {
         "Another line of this atomic batch failed, so nothing of the batch was done."
         / "Otra línea de este lote atómico falló, así que no se hizo nada del lote."
     QUOTA_EXCEEDED "quota_exceeded" 429 "Too many requests" / "Demasiadas solicitudes":
-        "The key has used up a limit of its plan; `violated-policies` names it, `Retry-After` says when to come back."
-        / "La clave agotó un límite de su plan; `violated-policies` lo nombra, `Retry-After` dice cuándo volver."
+        "A limit is used up: the key's own, that of a key it descends from (`parent-…`) or the organization's; `violated-policies` names it, `Retry-After` says when to come back."
+        / "Se agotó un límite: el de la clave, el de una clave de la que desciende (`parent-…`) o el de la organización; `violated-policies` lo nombra, `Retry-After` dice cuándo volver."
     HEADERS_TOO_LARGE "headers_too_large" 431 "Headers too large" / "Encabezados demasiado grandes":
         "The headers are larger than this server reads." / "Los encabezados son más grandes de lo que este servidor lee."
     INTERNAL_ERROR "internal_error" 500 "Internal error" / "Error interno":

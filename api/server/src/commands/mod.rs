@@ -66,7 +66,7 @@ impl Authenticator for Closed {
 
 impl Limiter for Closed {
     fn take<'a>(&'a self, principal: &'a Principal, _cost: u32) -> BoxFuture<'a, LimitState> {
-        async { crate::limits::state(principal.plan, 0, 0, 0, Some(("minute", 60))) }.boxed()
+        async { crate::limits::state(&principal.quotas, &[], None) }.boxed()
     }
 }
 

@@ -1,4 +1,4 @@
-//! How many calls each key has made today: counted here, written every second, read back at a start.
+//! How many calls each key and each organization has made today: counted here, written every second, read back at a start.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -31,7 +31,7 @@ struct Count {
     pending: u64,
 }
 
-/// A day's count of a key.
+/// A day's count.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Today {
     /// Calls so far.
@@ -45,7 +45,7 @@ impl DailyCounts {
         Self { platform, counts: DashMap::new() }
     }
 
-    /// What a key has used today, read from the database the first time it is seen.
+    /// What has been counted under an id today, read from the database the first time it is seen.
     pub(crate) async fn today(&self, key: Uuid) -> Today {
         let now = self.platform.clock.now();
         let day = now.date_naive();

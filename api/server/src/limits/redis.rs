@@ -1,4 +1,4 @@
-//! Limits that nodes share: one script in Redis takes from both limits, or from none.
+//! Limits that nodes share: one script in Redis takes from all of a call's limits, or from none.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -12,30 +12,43 @@ use redis::aio::{ConnectionManager, ConnectionManagerConfig};
 use tokio::time::timeout;
 
 use super::daily::Today;
-use super::{DailyCounts, InMemory, state};
+use super::{DailyCounts, InMemory, Standing, Violated, state};
 
-/// GCRA: a key's theoretical arrival time moves on by one interval a call, and may be ahead of now by
-/// one whole minute at most (<https://en.wikipedia.org/wiki/Generic_cell_rate_algorithm>). Redis's
+/// GCRA: a limit's theoretical arrival time moves on by one interval a call, and may be ahead of now
+/// by one whole minute at most (<https://en.wikipedia.org/wiki/Generic_cell_rate_algorithm>). Redis's
 /// own clock, so that nodes need not agree on the time. The day's count is never less than what the
-/// database knows, which also has the calls made while Redis was away. Answers: violated (0, 1 minute, 2 day),
-/// calls left this minute, wait in milliseconds, calls used today.
+/// database knows, which also has the calls made while Redis was away. Keys come in pairs, minute and
+/// day, with the calls of a minute, of a day and the day's known count for each pair. Answers: violated
+/// (0, 1 minute, 2 day), of which pair, wait in milliseconds; then for each pair the calls left this
+/// minute and those used today.
 const TAKE: &str = r"
 local now = redis.call('TIME')
 local now_us = now[1] * 1000000 + now[2]
-local per_minute, per_day, cost = tonumber(ARGV[1]), tonumber(ARGV[2]), tonumber(ARGV[3])
-local interval_us, window_us = 60000000 / per_minute, 60000000
-local used = math.max(tonumber(redis.call('GET', KEYS[2]) or '0'), tonumber(ARGV[4]))
-local tat = math.max(tonumber(redis.call('GET', KEYS[1]) or '0'), now_us)
-local function left(at) return math.floor((window_us - (at - now_us)) / interval_us + 0.000001) end
-if used + cost > per_day then return {2, left(tat), 0, used} end
-local next_tat = tat + interval_us * cost
-if next_tat - now_us > window_us + 1 then
-  local wait_us = next_tat - now_us - window_us
-  return {1, left(tat), math.ceil(wait_us / 1000), used}
+local window_us, cost, pairs_of = 60000000, tonumber(ARGV[1]), #KEYS / 2
+local tats, uses, intervals = {}, {}, {}
+local violated, which, wait_ms = 0, 0, 0
+for i = 1, pairs_of do
+  local per_minute, per_day = tonumber(ARGV[3 * i - 1]), tonumber(ARGV[3 * i])
+  intervals[i] = window_us / per_minute
+  tats[i] = math.max(tonumber(redis.call('GET', KEYS[2 * i - 1]) or '0'), now_us)
+  uses[i] = math.max(tonumber(redis.call('GET', KEYS[2 * i]) or '0'), tonumber(ARGV[3 * i + 1]))
+  if violated ~= 2 and uses[i] + cost > per_day then violated, which, wait_ms = 2, i, 0 end
+  local over_us = tats[i] + intervals[i] * cost - now_us - window_us
+  if violated == 0 and over_us > 1 then violated, which, wait_ms = 1, i, math.ceil(over_us / 1000) end
 end
-redis.call('SET', KEYS[1], string.format('%.0f', next_tat), 'PX', math.ceil((next_tat - now_us) / 1000) + 1000)
-redis.call('SET', KEYS[2], used + cost, 'EX', 172800)
-return {0, left(next_tat), 0, used + cost}
+local answer = {violated, which, wait_ms}
+for i = 1, pairs_of do
+  if violated == 0 then
+    tats[i] = tats[i] + intervals[i] * cost
+    uses[i] = uses[i] + cost
+    local kept_ms = math.ceil((tats[i] - now_us) / 1000) + 1000
+    redis.call('SET', KEYS[2 * i - 1], string.format('%.0f', tats[i]), 'PX', kept_ms)
+    redis.call('SET', KEYS[2 * i], string.format('%.0f', uses[i]), 'EX', 172800)
+  end
+  answer[2 * i + 2] = math.floor((window_us - (tats[i] - now_us)) / intervals[i] + 0.000001)
+  answer[2 * i + 3] = uses[i]
+end
+return answer
 ";
 
 /// A limit that is slow is worse than one that is only this node's.
@@ -89,34 +102,48 @@ impl InRedis {
         &self,
         principal: &Principal,
         cost: u32,
-        today: Today,
+        known: &[Today],
     ) -> redis::RedisResult<LimitState> {
-        let plan = principal.plan;
-        let day = self.counts.day();
-        // Both keys in one slot, so that a cluster can run the script too.
-        let tag = format!("bodega:limit:{{{}}}", principal.key.simple());
-        let mut connection = self.connection.clone();
-        let (violated, minute_left, wait_ms, used): (u8, i64, u64, u64) = self
-            .script
-            .key(format!("{tag}:minute"))
-            .key(format!("{tag}:{day}"))
-            .arg(plan.per_minute)
-            .arg(plan.per_day)
-            .arg(cost)
-            .arg(today.used)
-            .invoke_async(&mut connection)
-            .await?;
-        let violated = match violated {
-            0 => None,
-            1 => Some(("minute", u32::try_from(wait_ms.div_ceil(1_000)).unwrap_or(60).max(1))),
-            _ => Some(("day", today.ends_s)),
-        };
-        if violated.is_none() {
-            self.counts.add(principal.key, cost);
+        let (quotas, day) = (&principal.quotas, self.counts.day());
+        // All keys in one slot, so that a cluster can run the script too.
+        let tag = format!("bodega:limit:{{{}}}", principal.organization.simple());
+        let mut script = self.script.arg(cost);
+        for (quota, today) in quotas.iter().zip(known) {
+            let id = quota.id.simple();
+            script.key(format!("{tag}:{id}:minute")).key(format!("{tag}:{id}:{day}"));
+            script.arg(quota.per_minute).arg(quota.per_day).arg(today.used);
         }
-        let minute_left = u32::try_from(minute_left.max(0)).unwrap_or(0);
-        let day_left = u32::try_from(u64::from(plan.per_day).saturating_sub(used)).unwrap_or(0);
-        Ok(state(plan, minute_left, day_left, today.ends_s, violated))
+        let mut connection = self.connection.clone();
+        let answer: Vec<i64> = script.invoke_async(&mut connection).await?;
+        let [violated, which, wait_ms, pairs @ ..] = answer.as_slice() else {
+            return Err((redis::ErrorKind::UnexpectedReturnType, "a short answer").into());
+        };
+        let standing: Vec<Standing> = pairs
+            .chunks_exact(2)
+            .zip(known)
+            .map(|(pair, today)| {
+                let number = |at: usize| pair.get(at).copied().unwrap_or(0).max(0);
+                Standing {
+                    minute_left: u32::try_from(number(0)).unwrap_or(u32::MAX),
+                    used: u64::try_from(number(1)).unwrap_or(0),
+                    ends_s: today.ends_s,
+                }
+            })
+            .collect();
+        let at = usize::try_from(*which).unwrap_or(0).saturating_sub(1);
+        let violated =
+            quotas.get(at).zip(known.get(at)).and_then(|(quota, today)| match violated {
+                1 => {
+                    let wait_s = u64::try_from(*wait_ms).unwrap_or(0).div_ceil(1_000);
+                    Some(Violated::minute(quota, u32::try_from(wait_s).unwrap_or(u32::MAX)))
+                }
+                2 => Some(Violated::day(quota, today.ends_s)),
+                _ => None,
+            });
+        if violated.is_none() {
+            quotas.iter().for_each(|quota| self.counts.add(quota.id, cost));
+        }
+        Ok(state(quotas, &standing, violated))
     }
 }
 
@@ -125,8 +152,11 @@ impl Limiter for InRedis {
         async move {
             let now_ms = u64::try_from(self.began.elapsed().as_millis()).unwrap_or(u64::MAX / 2);
             if self.asks(now_ms) {
-                let today = self.counts.today(principal.key).await;
-                let asked = timeout(PATIENCE, self.shared(principal, cost, today)).await;
+                let mut known = Vec::with_capacity(principal.quotas.len());
+                for quota in principal.quotas.iter() {
+                    known.push(self.counts.today(quota.id).await);
+                }
+                let asked = timeout(PATIENCE, self.shared(principal, cost, &known)).await;
                 let error = match asked {
                     Ok(Ok(state)) => {
                         if self.rests_until_ms.swap(0, Ordering::AcqRel) > 0 {

@@ -168,7 +168,7 @@ impl Subscription {
     /// What there is after the place reached; nothing, where nothing came for a while.
     async fn read(&self, service: &Service) -> Result<Vec<Value>> {
         let visit = service.corridor.admit(&self.caller).await?;
-        let mut call = Call::of(self.feed);
+        let mut call = Call { placed: true, ..Call::of(self.feed) };
         call.query = [
             ("after", self.after.to_string()),
             ("wait_s", WAIT_S.to_string()),

@@ -128,7 +128,7 @@ impl Follower {
     fn call(&self, more: &[(&str, &str)]) -> Call<'static> {
         let more = more.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
         let query = self.query.iter().cloned().chain(more).collect();
-        Call { query, ..Call::of(self.feed) }
+        Call { query, placed: true, ..Call::of(self.feed) }
     }
 
     /// What to send next; nothing where the stream ends: the program stops, or the key holds no more.

@@ -8,11 +8,11 @@ mod types;
 use bodega_contract::{Deleted, Resource};
 use bodega_courier::{Policy, check_header, check_url};
 use bodega_kernel::{
-    Cx, Event, FieldError, Id, ListQuery, Page, Patch, Problem, Result, Row, State, Tx, problem,
-    text,
+    Cx, Event, FieldError, Id, ListQuery, Noun, Page, Patch, Problem, Result, Row, State, Tx,
+    problem, text,
 };
 use entity::Owned;
-use entity::webhooks::webhook_endpoint::Model;
+use entity::webhooks::webhook_endpoint::{Column, Entity, Model};
 use entity::webhooks::{event, webhook_health};
 use sea_orm::{ColumnTrait, QueryFilter, QuerySelect};
 use serde_json::{Value, json};
@@ -39,10 +39,12 @@ pub(crate) fn resource() -> Resource<WebhookEndpoint> {
     .create(create)
     .note(
         "No handshake: the endpoint is sent events from now on. The secret is in this answer and \
-         never again.",
+         never again. The plan says how many there may be, and how many with a filter and with a \
+         selection.",
     )
     .secret()
     .emits(&CREATED)
+    .fails(&problem::LIMIT_REACHED)
     .fails(&problem::DESTINATION_NOT_ALLOWED)
     .fails(&problem::FILTER_NOT_VALID)
     .fails(&problem::SELECTION_NOT_VALID)
@@ -137,6 +139,7 @@ async fn create(tx: Tx, body: WebhookEndpointCreate) -> Result<NewWebhookEndpoin
         selection::save(&tx, &body.event_types, body.selection).await?;
     let (names, headers) = headers(&tx, id, &body.custom_headers)?;
     let secret = secrets::make(body.signature, body.secret)?;
+    room(&tx, true, body.filter.is_some(), selection.is_some()).await?;
     let row = Model {
         id: id.uuid(),
         organization_id: tx.organization,
@@ -192,6 +195,8 @@ async fn update(
         selection = selection::save(&tx, &patterns, selection.0).await?;
     }
     let headers = patch.custom_headers.map(|all| headers(&tx, id, &all)).transpose()?;
+    let filters = row.filter.is_none() && matches!(patch.filter, Patch::Set(_));
+    room(&tx, false, filters, row.selection.is_none() && selection.0.is_some()).await?;
     let mut metadata = row.metadata.clone();
     patch.metadata.apply(&mut metadata)?;
     if patch.ordering.is_some() {
@@ -216,6 +221,24 @@ async fn update(
         next.metadata = metadata;
     })
     .await
+}
+
+/// Checks that the organization may have one more endpoint, one more with a filter, one more with a
+/// selection: whichever of them it gets. Always in this order, so that no two wait for each other.
+async fn room(tx: &Tx, endpoint: bool, filter: bool, selection: bool) -> Result<()> {
+    let all = || Entity::of(tx.organization);
+    if endpoint {
+        tx.room_for(WebhookEndpoint::PLURAL, |numbers| numbers.webhook_endpoints, all()).await?;
+    }
+    if filter {
+        let those = all().filter(Column::Filter.is_not_null());
+        tx.room_for("filters", |numbers| numbers.filters, those).await?;
+    }
+    if selection {
+        let those = all().filter(Column::Selection.is_not_null());
+        tx.room_for("selections", |numbers| numbers.selections, those).await?;
+    }
+    Ok(())
 }
 
 /// Zapier and n8n unsubscribe again when they got no answer, so the second time is a success too.
