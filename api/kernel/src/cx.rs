@@ -9,7 +9,7 @@ use chrono::{DateTime, Utc};
 use entity::Owned;
 use sea_orm::{
     ColumnTrait, ConnectionTrait, DatabaseTransaction, DbBackend, DbErr, EntityTrait, ExecResult,
-    ModelTrait, QueryFilter, QueryResult, QuerySelect, Statement, Value,
+    ModelTrait, QueryFilter, QueryResult, QuerySelect, Select, Statement, Value,
 };
 use uuid::Uuid;
 
@@ -212,12 +212,22 @@ impl Cx {
         Id::from_uuid(Uuid::now_v7())
     }
 
+    /// The rows of a type that the caller may see: how every question about them begins.
+    pub fn rows<V: Noun>(&self) -> Result<Select<V::Entity>> {
+        self.visible::<V>(V::Entity::of(self.organization))
+    }
+
+    /// Those of these rows that the caller may see.
+    pub(crate) fn visible<V: Noun>(&self, rows: Select<V::Entity>) -> Result<Select<V::Entity>> {
+        Ok(match V::visible(self)? {
+            Some(condition) => rows.filter(condition),
+            None => rows,
+        })
+    }
+
     /// One object.
     pub async fn load<V: Noun>(&self, id: Id<V>) -> Result<V> {
-        let found = V::Entity::of(self.organization)
-            .filter(V::Entity::ID.eq(id.uuid()))
-            .one(self.db())
-            .await?;
+        let found = self.rows::<V>()?.filter(V::Entity::ID.eq(id.uuid())).one(self.db()).await?;
         Ok(found.ok_or_else(|| Problem::not_found(V::NAME))?.into())
     }
 
@@ -226,10 +236,7 @@ impl Cx {
     where
         Row<V>: ModelTrait<Entity = V::Entity>,
     {
-        let rows = V::Entity::of(self.organization)
-            .filter(V::Entity::ID.is_in(ids))
-            .all(self.db())
-            .await?;
+        let rows = self.rows::<V>()?.filter(V::Entity::ID.is_in(ids)).all(self.db()).await?;
         Ok(rows.into_iter().map(|row| (id_of::<V>(&row), V::from(row))).collect())
     }
 
@@ -242,7 +249,8 @@ impl Cx {
     where
         Row<V>: ModelTrait<Entity = V::Entity>,
     {
-        let rows = V::Entity::of(self.organization)
+        let rows = self
+            .rows::<V>()?
             .filter(parent.is_in(parents))
             .limit(EXPANSION_MAX as u64 + 1)
             .all(self.db())

@@ -136,9 +136,14 @@ impl Subscription {
             if service.corridor.platform().signals.is_closed() {
                 return Ok(None);
             }
-            let rows = self.read(&service).await?;
-            let Some(last) = rows.last() else { continue };
-            let after = last["sequence"].as_i64().unwrap_or(self.after);
+            let page = self.read(&service).await?;
+            // Also past what is not for this caller, so that it is not looked through again.
+            let after = page["reached"].as_i64().unwrap_or(self.after);
+            let rows = rows(page);
+            if rows.is_empty() {
+                self.after = after;
+                continue;
+            }
             let operation = self.document.operation(self.operation_name.as_deref());
             let operation = operation.map_err(|fault| fault.problem)?;
             let plan = Plan::new(&engine.model, &self.document, &operation.node, &self.variables)
@@ -158,8 +163,8 @@ impl Subscription {
         }
     }
 
-    /// What there is after the place reached; nothing, where nothing came for a while.
-    async fn read(&self, service: &Service) -> Result<Vec<Value>> {
+    /// A page of what there is after the place reached; an empty one, where nothing came for a while.
+    async fn read(&self, service: &Service) -> Result<Value> {
         let visit = service.corridor.admit(&self.caller).await?;
         let mut call = Call::of(self.feed);
         call.query = [
@@ -169,7 +174,7 @@ impl Subscription {
         ]
         .map(|(name, value)| (name.to_owned(), value))
         .into();
-        Ok(rows(visit.call(call).await?.body))
+        Ok(visit.call(call).await?.body)
     }
 
     async fn answer(&self, visit: &Visit<'_>, root: &Picked<'_>, row: &Value) -> Vec<u8> {

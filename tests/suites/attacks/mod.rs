@@ -1,0 +1,3 @@
+//! What an attacker tries.
+
+mod sight;
