@@ -107,9 +107,11 @@ impl<V: Noun> Resource<V> {
         let handler = query(move |cx, input| {
             let page = run(cx, input.list.unwrap_or_else(unreachable_list));
             Box::pin(async move {
-                let Page { data, next_cursor, prev_cursor, total_count, cursors } = page.await?;
+                let Page { data, next_cursor, prev_cursor, total_count, cursors, reached } =
+                    page.await?;
                 let data = data.iter().map(json).collect::<Result<_>>()?;
-                Ok(Reply::Page(Page { data, next_cursor, prev_cursor, total_count, cursors }))
+                let page = Page { data, next_cursor, prev_cursor, total_count, cursors, reached };
+                Ok(Reply::Page(page))
             })
         });
         let name = self.parts.plural.replace('_', " ");

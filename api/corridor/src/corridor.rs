@@ -432,6 +432,9 @@ impl Corridor {
                 if let Some(total) = page.total_count {
                     body.insert("total_count".to_owned(), total.into());
                 }
+                if let Some(reached) = page.reached {
+                    body.insert("reached".to_owned(), reached.into());
+                }
                 if !page.cursors.is_empty() {
                     body.insert("cursors".to_owned(), page.cursors.into());
                 }
@@ -454,10 +457,7 @@ pub(crate) fn authorize(scopes: &ScopeSet, scope: &str) -> Result<()> {
     if scope.is_empty() || scopes.holds(scope) {
         return Ok(());
     }
-    Err(Problem::new(&problem::INSUFFICIENT_SCOPE).with("scope", scope).detail(text(
-        format!("The key does not have the scope `{scope}`."),
-        format!("La clave no tiene el permiso `{scope}`."),
-    )))
+    Err(Problem::lacks(scope))
 }
 
 /// A refusal that another try would meet again; what may pass next time is not remembered.

@@ -128,7 +128,7 @@ impl Tx {
     where
         Row<V>: Stored,
     {
-        let mut query = V::Entity::of(self.organization).filter(V::Entity::ID.eq(id.uuid()));
+        let mut query = self.rows::<V>()?.filter(V::Entity::ID.eq(id.uuid()));
         if self.db().get_database_backend() == DbBackend::Postgres {
             query = query.lock_exclusive();
         }
@@ -168,7 +168,8 @@ impl Tx {
         if ids.is_empty() {
             return Ok(None);
         }
-        let mut query = V::Entity::of(self.organization)
+        let mut query = self
+            .rows::<V>()?
             .filter(V::Entity::ID.is_in(ids.iter().map(|id| id.uuid())))
             .select_only()
             .column(V::Entity::ID);

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use bodega_contract::Registry;
 use bodega_courier::{Courier, Policy, Settings, SystemResolver};
 use bodega_kernel::{Platform, Problem, Result};
-use bodega_webhooks::{DELIVER, Deliverer, EventCatalog, FanOut, KnownEvent};
+use bodega_webhooks::{DELIVER, Deliverer, EventCatalog, FanOut, KnownEvent, ReadScopes};
 use bodega_worker::{Chore, Done, Handler, Parts, Relay, Stop, Taken, Work, Worker};
 use futures::future::BoxFuture;
 use tokio::runtime::{Builder, Runtime};
@@ -44,6 +44,7 @@ pub(crate) fn give_ports(config: &Config, platform: &Platform, registry: &'stati
             Some(KnownEvent { schema: doc.schema, sample: doc.sample })
         }),
     });
+    platform.ports.give(ReadScopes::of(registry));
     platform.ports.give(policy(config));
     platform.ports.give(config.retention());
 }

@@ -37,6 +37,8 @@ pub const NUMBERED: &str = "events";
 
 /// Events of one organization, just numbered, in order.
 pub struct Batch<'a> {
+    /// What lives as long as the process.
+    pub platform: &'a Platform,
     /// Whose.
     pub organization: Uuid,
     /// The events, each with its `sequence`.
@@ -154,7 +156,8 @@ impl Relay {
         let sql = "UPDATE event_stream SET last_sequence = $1 WHERE organization_id = $2";
         run(&tx, sql, [next.into(), organization.into()]).await?;
         for consumer in &self.consumers {
-            consumer.consume(Batch { organization, events: &events, tx: &tx, now }).await?;
+            let (platform, events, tx) = (&*self.platform, &events, &tx);
+            consumer.consume(Batch { platform, organization, events, tx, now }).await?;
         }
         tx.commit().await?;
         metrics::counter!("bodega_events_numbered_total").increment(events.len() as u64);

@@ -7,3 +7,4 @@ mod changes;
 mod fuzz;
 mod keys;
 mod shares;
+mod sight;

@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
-use bodega_kernel::{Job, Result, in_padded_pieces};
+use bodega_kernel::{Job, Platform, Result, in_padded_pieces};
 use bodega_worker::{Batch, Consumer};
 use entity::Owned;
 use entity::webhooks::{webhook_endpoint, webhook_health};
@@ -52,8 +52,8 @@ impl FanOut {
             .await?
             .into_iter()
             .filter(|endpoint| endpoint.disabled_reason.as_deref() != Some("gone"))
-            .map(|endpoint| (self.rules(&endpoint), endpoint))
-            .collect();
+            .map(|endpoint| Ok((self.rules(batch.platform, &endpoint)?, endpoint)))
+            .collect::<Result<_>>()?;
         if endpoints.is_empty() {
             return Ok(());
         }
@@ -89,9 +89,14 @@ impl FanOut {
         Ok(())
     }
 
-    fn rules(&self, endpoint: &webhook_endpoint::Model) -> Arc<Rules> {
+    fn rules(&self, platform: &Platform, endpoint: &webhook_endpoint::Model) -> Result<Arc<Rules>> {
         let key = (endpoint.id, endpoint.version);
-        self.rules.get_with(key, || Arc::new(Rules::of(endpoint)))
+        if let Some(rules) = self.rules.get(&key) {
+            return Ok(rules);
+        }
+        let rules = Arc::new(Rules::of(platform, endpoint)?);
+        self.rules.insert(key, rules.clone());
+        Ok(rules)
     }
 }
 

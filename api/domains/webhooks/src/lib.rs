@@ -13,6 +13,7 @@ mod filter;
 mod rules;
 mod sample;
 mod selection;
+mod sight;
 mod webhook_attempt;
 mod webhook_delivery;
 mod webhook_health;
@@ -30,6 +31,7 @@ pub use fan_out::FanOut;
 pub use rules::fits;
 pub use sample::fresh_sample;
 pub use selection::{Selections, Selector};
+pub use sight::ReadScopes;
 
 /// What this domain offers, beside what the others have declared.
 pub fn resources(others: &[Declared]) -> Vec<Declared> {

@@ -1,20 +1,23 @@
 //! Which events an endpoint is sent: one list of checks, walked by the fan-out and told by
 //! `explain`, so that the two can never say different things.
 
-use bodega_kernel::{Id, Text, text};
+use bodega_kernel::{Id, Platform, Result, Text, text};
 use entity::webhooks::{event, webhook_endpoint};
 use serde::Serialize;
 use serde_json::{Value, json};
 use utoipa::ToSchema;
 
-use crate::endpoint::WebhookEndpoint;
+use crate::endpoint::{WebhookEndpoint, scopes};
 use crate::filter::{self, Filter, Verdict};
+use crate::sight::{Sight, beyond};
 use crate::stored;
 
 /// What has to hold for an event to be sent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum CheckName {
+    /// Whoever last set what the endpoint is sent may read what the event tells of.
+    Scope,
     /// The endpoint was there when the event happened.
     Existed,
     /// The endpoint takes events.
@@ -37,14 +40,16 @@ pub(crate) struct Check {
 
 /// An endpoint's rules, compiled.
 pub(crate) struct Rules {
+    sight: Sight,
     patterns: Vec<String>,
     changed: Vec<String>,
     filter: Option<Filter>,
 }
 
 impl Rules {
-    pub(crate) fn of(endpoint: &webhook_endpoint::Model) -> Self {
-        Self {
+    pub(crate) fn of(platform: &Platform, endpoint: &webhook_endpoint::Model) -> Result<Self> {
+        Ok(Self {
+            sight: Sight::of(platform, &scopes(endpoint))?,
             patterns: stored(&endpoint.event_types),
             changed: stored(&endpoint.changed_fields),
             // Compiled when it was saved; if that is no longer so, nothing passes.
@@ -53,12 +58,13 @@ impl Rules {
                 .as_deref()
                 .map(|source| Filter::compile(source).or_else(|_| Filter::compile("false")))
                 .and_then(Result::ok),
-        }
+        })
     }
 
     /// Whether the event is sent. `variable` is made at most once for all endpoints.
     pub(crate) fn let_through(&self, event: &event::Model, seen: &mut Seen) -> bool {
         self.fits(&event.r#type)
+            && self.sight.covers(event)
             && self.changed(event)
             && self
                 .filter
@@ -96,6 +102,7 @@ impl Rules {
             .map(|all| all.keys().map(String::as_str).collect::<Vec<_>>().join(", "));
         let verdict = self.filter.as_ref().map(|f| f.verdict(Seen::default().variable(event)));
         vec![
+            self.scope(event),
             Check {
                 name: CheckName::Existed,
                 passed: is_after(endpoint, event),
@@ -131,6 +138,18 @@ impl Rules {
                 said: filter_said(verdict),
             },
         ]
+    }
+
+    fn scope(&self, event: &event::Model) -> Check {
+        let (passed, kind) = (self.sight.covers(event), &event.object_type);
+        let said = match passed {
+            true => text(
+                format!("Whoever last set what the endpoint is sent may read {kind} objects."),
+                format!("Quien fijó por última vez lo que recibe el destino puede leer {kind}."),
+            ),
+            false => beyond(event),
+        };
+        Check { name: CheckName::Scope, passed, said }
     }
 
     fn changed_said(&self, changed: Option<String>) -> Text {
@@ -220,7 +239,8 @@ mod tests {
 
     fn changed(fields: &[&str], previous: Option<Value>, data: Value) -> bool {
         let changed = fields.iter().map(|field| (*field).to_owned()).collect();
-        let rules = Rules { patterns: vec!["*".to_owned()], changed, filter: None };
+        let patterns = vec!["*".to_owned()];
+        let rules = Rules { sight: Sight::Everything, patterns, changed, filter: None };
         rules.changed(&event::Model {
             id: uuid::Uuid::nil(),
             organization_id: uuid::Uuid::nil(),

@@ -231,6 +231,14 @@ impl Problem {
         missing.at(FieldError::body(pointer, "not_found", detail))
     }
 
+    /// The caller's key does not have this scope.
+    pub fn lacks(scope: &str) -> Self {
+        Self::new(&INSUFFICIENT_SCOPE).with("scope", scope).detail(text(
+            format!("The key does not have the scope `{scope}`."),
+            format!("La clave no tiene el permiso `{scope}`."),
+        ))
+    }
+
     /// An id of another kind.
     pub fn wrong_id_type(noun: &str, prefix: &str) -> Self {
         Self::new(&WRONG_ID_TYPE).with("expected_prefix", prefix).detail(text(

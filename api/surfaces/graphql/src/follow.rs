@@ -138,10 +138,15 @@ impl Subscription {
             if service.corridor.platform().signals.is_closed() {
                 return Ok(None);
             }
-            let rows = self.read(&service).await?;
+            let page = self.read(&service).await?;
             self.trusted(&service).await?;
-            let Some(last) = rows.last() else { continue };
-            let after = last["sequence"].as_i64().unwrap_or(self.after);
+            // Also past what is not for this caller, so that it is not looked through again.
+            let after = page["reached"].as_i64().unwrap_or(self.after);
+            let rows = rows(page);
+            if rows.is_empty() {
+                self.after = after;
+                continue;
+            }
             let operation = self.document.operation(self.params.operation_name.as_deref());
             let operation = operation.map_err(|fault| fault.problem)?;
             let plan = Plan::new(&engine.model, &self.document, &operation.node, &self.variables)
@@ -165,8 +170,8 @@ impl Subscription {
         }
     }
 
-    /// What there is after the place reached; nothing, where nothing came for a while.
-    async fn read(&self, service: &Service) -> Result<Vec<Value>> {
+    /// A page of what there is after the place reached; an empty one, where nothing came for a while.
+    async fn read(&self, service: &Service) -> Result<Value> {
         let visit = service.corridor.admit(&self.caller).await?;
         let mut call = Call { placed: true, ..Call::of(self.feed) };
         call.query = [
@@ -176,7 +181,7 @@ impl Subscription {
         ]
         .map(|(name, value)| (name.to_owned(), value))
         .into();
-        Ok(rows(visit.call(call).await?.body))
+        Ok(visit.call(call).await?.body)
     }
 
     /// Ends what was begun before its document was trusted no more, or others no more allowed.

@@ -154,8 +154,9 @@ async fn failed(tx: &Transaction, entry: &Entry, now: DateTime<Utc>) -> Result<(
         .col_expr(C::Version, Expr::col(C::Version).add(1));
     update = match entry.fate {
         Fate::Again(due) => update.col_expr(C::DueAt, Expr::value(due)),
-        _ => {
-            update.col_expr(C::State, Expr::value("dead")).col_expr(C::FinishedAt, Expr::value(now))
+        ended => {
+            let state = if ended == Fate::Cancelled { "cancelled" } else { "dead" };
+            update.col_expr(C::State, Expr::value(state)).col_expr(C::FinishedAt, Expr::value(now))
         }
     };
     update.exec(tx).await?;

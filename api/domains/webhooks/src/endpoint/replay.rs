@@ -11,6 +11,7 @@ use uuid::Uuid;
 
 use super::{REPLAYED, ReplayOnly, WebhookEndpoint, WebhookReplay, WebhookReplayed};
 use crate::deliver::{self, Reason};
+use crate::event::EventEntry;
 use crate::rules::{Rules, Seen, fits};
 
 /// Events sent again by one call; a longer time is asked for in parts.
@@ -28,7 +29,7 @@ pub(super) async fn replay(
     body: WebhookReplay,
 ) -> Result<WebhookReplayed> {
     let row = tx.load(id).await?;
-    let rules = Rules::of(&row);
+    let rules = Rules::of(&tx.platform, &row)?;
     let to = body.to.unwrap_or(tx.now);
     let mut deliveries = Vec::new();
     let mut after: Option<(DateTime<Utc>, Uuid)> = None;
@@ -78,7 +79,8 @@ async fn page(
     after: Option<(DateTime<Utc>, Uuid)>,
 ) -> Result<Vec<event::Model>> {
     use event::Column::{CreatedAt, Id, Sequence};
-    let mut query = event::Entity::of(tx.organization)
+    let mut query = tx
+        .rows::<EventEntry>()?
         .filter(CreatedAt.gte(bodega_kernel::micros(from)))
         .filter(CreatedAt.lt(bodega_kernel::micros(to)))
         // What has no number yet is about to be sent anyway.

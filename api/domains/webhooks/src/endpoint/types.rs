@@ -38,6 +38,10 @@ pub struct WebhookEndpoint {
     /// A GraphQL selection that shapes `data`: `{ id title brand { name } }`.
     #[schema(max_length = 4000)]
     pub selection: Option<String>,
+    /// The scopes of whoever last set what is sent, or where: only events of what these let one read
+    /// are sent. A change of anything else by a key with fewer takes the others away.
+    #[schema(max_items = 100)]
+    pub scopes: Vec<HeldScope>,
     /// The names of your own headers; their values are not shown again.
     #[schema(max_items = 20)]
     pub custom_header_names: Vec<HeaderName>,
@@ -87,6 +91,11 @@ pub struct FieldPath(pub String);
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[schema(max_length = 60, pattern = "^[a-z][a-z0-9_]*$", examples("status"))]
 pub struct FieldName(pub String);
+
+/// A scope, or `*` for all of them.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[schema(max_length = 60, examples("catalog:read"))]
+pub struct HeldScope(pub String);
 
 /// The name of a header.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
@@ -181,7 +190,7 @@ impl From<Model> for WebhookEndpoint {
             changed_fields,
             fields,
             selection,
-            selection_scopes: _,
+            scopes,
             custom_header_names,
             custom_headers: _,
             ordering,
@@ -208,6 +217,7 @@ impl From<Model> for WebhookEndpoint {
             changed_fields: stored(&changed_fields),
             fields: stored(&fields),
             selection,
+            scopes: stored(&scopes),
             custom_header_names: stored(&custom_header_names),
             ordering: word(&ordering).unwrap_or_default(),
             rate_limit_per_second,
@@ -243,7 +253,8 @@ pub struct WebhookEndpointCreate {
         examples("https://shop.example.com/hooks/bodega")
     )]
     pub url: String,
-    /// The types of events that are sent: `product.created`, `product.*`, `*`.
+    /// The types of events that are sent: `product.created`, `product.*`, `*`. One that is named takes
+    /// the scope to read its objects; `*` is whatever your key may read.
     #[schema(min_items = 1, max_items = 100)]
     pub event_types: Vec<EventPattern>,
     /// What it is for.
