@@ -61,6 +61,10 @@ impl AtWork {
 }
 
 impl Times {
+    pub fn count(&self) -> usize {
+        self.0.len()
+    }
+
     /// The time that all but one in a hundred stayed under.
     pub fn p99(&self) -> Duration {
         let at = (self.0.len() * 99 / 100).min(self.0.len().saturating_sub(1));

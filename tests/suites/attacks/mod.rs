@@ -8,3 +8,4 @@ mod fuzz;
 mod keys;
 mod shares;
 mod sight;
+mod storm;
