@@ -434,21 +434,23 @@ fn client() -> reqwest::Client {
 async fn streamed(call: reqwest::RequestBuilder, wanted: usize) -> Vec<Value> {
     let mut answer = call.send().await.expect("a stream");
     assert_eq!(answer.status(), 200);
-    let (mut read, mut found) = (String::new(), Vec::new());
+    // Bytes: a chunk may end within a character.
+    let (mut read, mut found) = (Vec::<u8>::new(), Vec::new());
     loop {
         let patience = if found.len() < wanted { PATIENCE } else { QUIET };
         match tokio::time::timeout(patience, answer.chunk()).await {
             Ok(chunk) => {
                 let chunk = chunk.expect("bytes").expect("more of the stream");
-                read.push_str(std::str::from_utf8(&chunk).expect("text"));
+                read.extend_from_slice(&chunk);
             }
             Err(_) if found.len() >= wanted => return found,
             Err(_) => panic!("{} of {wanted} came", found.len()),
         }
-        while let Some((block, rest)) = read.split_once("\n\n") {
+        while let Some(end) = read.windows(2).position(|two| two == b"\n\n") {
+            let rest = read.split_off(end + 2);
+            let block = String::from_utf8(std::mem::replace(&mut read, rest)).expect("text");
             let data = block.lines().find_map(|line| line.strip_prefix("data: "));
             found.extend(data.map(|data| serde_json::from_str::<Value>(data).expect("JSON")));
-            read = rest.to_owned();
         }
     }
 }
