@@ -1,0 +1,3 @@
+//! Attacks: what one caller sends or does not read must not hurt another.
+
+mod edges;
