@@ -4,6 +4,7 @@
 mod answers;
 mod bystander;
 mod changes;
+mod edges;
 mod fuzz;
 mod keys;
 mod shares;

@@ -18,7 +18,6 @@ use actix_web::Error;
 use actix_web::body::MessageBody;
 use actix_web::dev::{AppConfig, Response};
 use actix_web::rt::net::TcpStream;
-use socket2::SockRef;
 
 pub(crate) use call::held;
 pub(crate) use gate::{Gate, connections};
@@ -32,7 +31,8 @@ const HEAD_TIMEOUT: Duration = Duration::from_secs(5);
 const LINGER: Duration = Duration::from_secs(1);
 
 /// What is sent and never taken in by the other end's system is given up after this time.
-const UNSENT_TIMEOUT: Duration = Duration::from_secs(60);
+#[cfg(target_os = "linux")]
+const UNSENT_TIMEOUT_MS: u32 = 60_000;
 
 /// What an address hears that has too many connections already.
 const FULL: &[u8] = b"HTTP/1.1 503 Service Unavailable\r\nConnection: close\r\nRetry-After: 5\r\n\
@@ -98,7 +98,7 @@ fn enter(
     match gate.enter(peer.map(|peer| peer.ip())) {
         Some(place) => {
             #[cfg(target_os = "linux")]
-            let _ = SockRef::from(&io).set_tcp_user_timeout(Some(UNSENT_TIMEOUT));
+            let _ = rustix::net::sockopt::set_tcp_user_timeout(&io, UNSENT_TIMEOUT_MS);
             Ok((Line::new(io, place), peer))
         }
         None => {

@@ -64,11 +64,12 @@ impl Body {
             return Ok(());
         }
         let mut held = held();
-        let (all, own) = (held.values().sum::<usize>(), held.entry(self.organization).or_default());
-        if all + more > HELD_BYTES_MAX || *own + more > HELD_BYTES_OF_ORGANIZATION_MAX {
+        let all = held.values().sum::<usize>();
+        let own = held.get(&self.organization).copied().unwrap_or(0);
+        if all + more > HELD_BYTES_MAX || own + more > HELD_BYTES_OF_ORGANIZATION_MAX {
             return Err(Problem::new(&problem::BUSY).retry_after(1));
         }
-        *own += more;
+        held.insert(self.organization, own + more);
         self.counted += more;
         Ok(())
     }

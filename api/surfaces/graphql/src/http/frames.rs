@@ -78,7 +78,12 @@ impl Stream for Frames {
         if sender.closed.get().is_some() {
             return Poll::Ready(None);
         }
-        let read = Pin::new(bytes).poll_next(cx);
+        let read = match Pin::new(bytes).poll_next(cx) {
+            // The reader behind would forget what came just before: that the connection broke is, for
+            // what it carried, no more than that it ended.
+            Poll::Ready(Some(Err(_))) => Poll::Ready(None),
+            read => read,
+        };
         if let Poll::Ready(Some(Ok(bytes))) = &read
             && let Err(closed) = look.at(bytes, sender.known.get())
         {

@@ -30,17 +30,29 @@ struct Waiting {
 /// Nobody reads.
 pub(crate) struct Unread;
 
+impl Waiting {
+    async fn room(&self) {
+        while self.bytes.get() > WAITING_BYTES_MAX {
+            self.less.notified().await;
+        }
+    }
+}
+
 impl Outbox {
     pub(crate) fn new(session: Session) -> Self {
         Self { session, waiting: Rc::default() }
     }
 
+    /// Waits until there is room: before an answer is made, so that not all are made at once for
+    /// somebody who reads none.
+    pub(crate) async fn room(&self, within: Duration) -> Result<(), Unread> {
+        tokio::time::timeout(within, self.waiting.room()).await.map_err(|_| Unread)
+    }
+
     pub(crate) async fn text(&mut self, text: String, within: Duration) -> Result<(), Unread> {
         let Self { session, waiting } = self;
         let sent = async {
-            while waiting.bytes.get() > WAITING_BYTES_MAX {
-                waiting.less.notified().await;
-            }
+            waiting.room().await;
             waiting.bytes.set(waiting.bytes.get() + text.len());
             session.text(text).await
         };

@@ -14,7 +14,6 @@ use bodega_kernel::{Problem, json, problem};
 use bodega_rest::http::{Incoming, bearer};
 use futures::StreamExt;
 use serde_json::{Value, json};
-use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
@@ -80,7 +79,6 @@ pub(crate) async fn open(
     let stream = stream.aggregate_continuations().max_continuation_size(BODY_BYTES_MAX);
     let outbox = Outbox::new(session.clone());
     let response = response.map_body(|_, body| Counted::new(body, &outbox));
-    let (done, finished) = mpsc::channel(OPERATIONS_MAX);
     let mut connection = Connection {
         service: door.service.clone(),
         caller: incoming.caller,
@@ -89,11 +87,10 @@ pub(crate) async fn open(
         place: Some(Standing::Stranger(place)),
         running: HashMap::new(),
         alive: Rc::new(()),
-        done,
     };
     rt::spawn(async move {
         let closed = match spoken {
-            true => match connection.serve(stream, finished).await {
+            true => match connection.serve(stream).await {
                 Ok(never) => match never {},
                 Err(closed) => closed,
             },
@@ -130,7 +127,6 @@ struct Connection {
     running: HashMap<String, Running>,
     /// Held by each operation for as long as there is anything left of it.
     alive: Rc<()>,
-    done: mpsc::Sender<String>,
 }
 
 impl Drop for Connection {
@@ -155,7 +151,6 @@ impl Connection {
     async fn serve(
         &mut self,
         mut stream: AggregatedMessageStream,
-        mut finished: mpsc::Receiver<String>,
     ) -> Result<std::convert::Infallible, Closed> {
         let (begun, mut heard) = (Instant::now(), Instant::now());
         let mut ping = tokio::time::interval(PING);
@@ -168,10 +163,6 @@ impl Connection {
             }
             let message = tokio::select! {
                 message = stream.next() => message,
-                id = finished.recv() => {
-                    id.into_iter().for_each(|id| _ = self.running.remove(&id));
-                    continue;
-                }
                 () = stopping => continue,
                 _ = ping.tick() => {
                     self.look_after(begun, heard).await?;
@@ -208,7 +199,10 @@ impl Connection {
             return Err(GONE);
         }
         self.outbox.ping(SEND).await.map_err(|_| GONE)?;
+        // What is under way looks by itself, and says so to whoever waits for it.
+        let idle = self.running.values().all(|running| running.task.is_finished());
         if self.is_known()
+            && idle
             && let Err(problem) = self.service.corridor.admit(&self.caller).await
             && problem.code.status < 500
         {
@@ -288,10 +282,9 @@ impl Connection {
             id: id.clone(),
             left: left_behind.clone(),
         };
-        let (done, alive, left) = (self.done.clone(), self.alive.clone(), left_behind.clone());
+        let (alive, left) = (self.alive.clone(), left_behind.clone());
         let task = rt::spawn(async move {
             let _alive = alive;
-            let id = operation.id.clone();
             let given_up = async {
                 left_behind.cancelled().await;
                 tokio::time::sleep(LEAVE).await;
@@ -300,9 +293,6 @@ impl Connection {
                 // Where nobody hears it there is nobody left to tell.
                 _ = operation.run(params) => {}
                 () = given_up => {}
-            }
-            if !left_behind.is_cancelled() {
-                let _ = done.send(id).await;
             }
         });
         self.running.insert(id, Running { task, left });
@@ -326,6 +316,7 @@ struct One {
 
 impl One {
     async fn run(mut self, params: Params) -> Result<(), Closed> {
+        self.outbox.room(SEND).await.map_err(|_| GONE)?;
         match self.service.subscribe_or_run(&self.caller, &params).await {
             Ok(Started::Subscription(mut subscription)) => loop {
                 let next = tokio::select! {
