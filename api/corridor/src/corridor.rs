@@ -161,7 +161,13 @@ impl Corridor {
                 let said = said.or_else(|| panic.downcast_ref::<&str>().copied());
                 Err(Problem::internal(format!("panic: {}", said.unwrap_or("?"))))
             }
-            Err(_) => Err(Problem::new(&problem::BUSY).retry_after(1)),
+            // It may have been on its way to the end.
+            Err(_) => Err(Problem::new(&problem::BUSY).retry_after(1).detail(text(
+                "The call took too long; a change it asked for may have been made. Try again with \
+                 the same `Idempotency-Key`.",
+                "La llamada tardó demasiado; el cambio que pedía puede haberse hecho. Intente de \
+                 nuevo con la misma `Idempotency-Key`.",
+            ))),
         }
     }
 

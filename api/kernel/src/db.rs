@@ -11,7 +11,7 @@ use sea_orm::{
     ConnectOptions, ConnectionTrait, DatabaseConnection, DbBackend, DbErr, RuntimeErr,
     SqliteTransactionMode, Statement, TransactionOptions, TransactionTrait,
 };
-use tokio::sync::watch;
+use tokio::sync::{Mutex, watch};
 
 use crate::trouble::Noted;
 use crate::{Transaction, Trouble};
@@ -53,6 +53,8 @@ const LOGS: [&str; 7] = [
     "webhook_attempt",
     "webhook_delivery",
 ];
+/// While the database takes no changes, sessions are not used for longer.
+const READ_ONLY_SESSION_MAX: Duration = Duration::from_secs(2);
 const IDLE_BEFORE_TEST: Duration = Duration::from_secs(30);
 
 /// The connections of one process.
@@ -66,11 +68,14 @@ pub struct Database {
     statements: Arc<AtomicU64>,
     /// Why the last change failed, where the database itself was the reason.
     noted: Arc<Noted>,
+    /// Held while a change is tried, so that it is tried once however many ask.
+    probing: Arc<Mutex<()>>,
 }
 
 impl Database {
     /// Opens `sqlite://…` or `postgres://…`.
     pub async fn open(url: &str, connections_max: u32) -> Result<Self, DbErr> {
+        let (statements, noted, probing): (_, Arc<Noted>, _) = Default::default();
         let connect = async |size: u32, eager: bool| {
             let mut options = ConnectOptions::new(url);
             options
@@ -100,18 +105,28 @@ impl Database {
                 .map_sqlx_sqlite_pool_opts(|pool| {
                     pool.after_release(|connection, _| Box::pin(is_at_rest(connection)))
                 });
+            let of_pool = noted.clone();
+            options.map_sqlx_postgres_pool_opts(move |pool| {
+                let noted = of_pool.clone();
+                // A session keeps what it was told at its beginning: only a new one can find a server
+                // that takes changes again.
+                pool.after_release(move |_, session| {
+                    let stale = noted.now() == Some(Trouble::ReadOnly)
+                        && session.age >= READ_ONLY_SESSION_MAX;
+                    Box::pin(async move { Ok(!stale) })
+                })
+            });
             sea_orm::Database::connect(options).await
         };
-        let (statements, noted) = Default::default();
         if url.starts_with("sqlite:") {
             let writer = connect(1, true).await?;
             let reader = connect(SQLITE_READERS, true).await?;
             let share_of_one = SQLITE_SHARE as usize;
-            return Ok(Self { writer, reader, share_of_one, statements, noted });
+            return Ok(Self { writer, reader, share_of_one, statements, noted, probing });
         }
         let pool = connect(connections_max, true).await?;
         let share_of_one = (connections_max / 2).max(1) as usize;
-        Ok(Self { writer: pool.clone(), reader: pool, share_of_one, statements, noted })
+        Ok(Self { writer: pool.clone(), reader: pool, share_of_one, statements, noted, probing })
     }
 
     /// How many calls of one organization may work on it at once: on PostgreSQL as many as half its
@@ -157,7 +172,8 @@ impl Database {
     /// What keeps the database from taking changes, if anything does. Where the last change failed,
     /// tries one: so that it is known when there is room again, even if nobody else asks for a change.
     pub async fn trouble(&self) -> Result<Option<Trouble>, DbErr> {
-        if self.noted.now().is_some() {
+        let alone = self.probing.try_lock();
+        if self.noted.now().is_some() && alone.is_ok() {
             let transaction = self.begin().await?;
             let sql = "INSERT INTO setting (name, value) VALUES ('write_probe', $1) \
                        ON CONFLICT (name) DO UPDATE SET value = excluded.value";

@@ -1,6 +1,8 @@
 //! Why the database takes no changes: told from its errors, kept until a change is made again.
 
-use std::sync::atomic::{AtomicU8, Ordering};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
 
 use sea_orm::{DbErr, RuntimeErr, SqlxError};
 
@@ -110,33 +112,50 @@ impl Trouble {
     }
 }
 
-/// The trouble of the last change that failed, until one succeeds.
-#[derive(Debug, Default)]
-pub(crate) struct Noted(AtomicU8);
-
 /// What is noted as itself; that the database does not answer shows whenever it is asked.
 const NOTABLE: [Trouble; 3] = [Trouble::StorageFull, Trouble::ReadOnly, Trouble::InputOutput];
+
+/// On a disk that is all but full a small change still finds room: only when none has failed for so
+/// long is the trouble over.
+const OVER_AFTER: Duration = Duration::from_secs(5);
+
+/// The trouble of the last change that failed, until changes succeed again.
+#[derive(Debug, Default)]
+pub(crate) struct Noted {
+    /// Mostly there is nothing, and what is only read is shared between threads.
+    any: AtomicBool,
+    last: Mutex<Option<(Trouble, Instant)>>,
+}
 
 impl Noted {
     /// Notes what came of a change.
     pub(crate) fn failed(&self, error: &DbErr) {
-        let place = Trouble::of(error).and_then(|t| NOTABLE.iter().position(|n| *n == t));
-        if let Some(place) = place.and_then(|place| u8::try_from(place + 1).ok()) {
-            self.0.store(place, Ordering::Relaxed);
+        if let Some(trouble) = Trouble::of(error).filter(|trouble| NOTABLE.contains(trouble)) {
+            *self.last() = Some((trouble, Instant::now()));
+            self.any.store(true, Ordering::Release);
         }
     }
 
     /// A change was made.
     pub(crate) fn succeeded(&self) {
-        // Mostly there is nothing to forget, and what is only read is shared between threads.
-        if self.0.load(Ordering::Relaxed) != 0 {
-            self.0.store(0, Ordering::Relaxed);
+        if self.any.load(Ordering::Acquire) {
+            let mut last = self.last();
+            if last.is_none_or(|(_, at)| at.elapsed() >= OVER_AFTER) {
+                *last = None;
+                self.any.store(false, Ordering::Release);
+            }
         }
     }
 
     /// What is noted.
     pub(crate) fn now(&self) -> Option<Trouble> {
-        let place = usize::from(self.0.load(Ordering::Relaxed)).checked_sub(1)?;
-        NOTABLE.get(place).copied()
+        if !self.any.load(Ordering::Acquire) {
+            return None;
+        }
+        self.last().map(|(trouble, _)| trouble)
+    }
+
+    fn last(&self) -> MutexGuard<'_, Option<(Trouble, Instant)>> {
+        self.last.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

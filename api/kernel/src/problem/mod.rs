@@ -349,8 +349,10 @@ fn is_ours(error: &DbErr, said: &str) -> bool {
 /// Lock time-outs, deadlocks, serialization failures and statements that were interrupted: nothing was
 /// written, trying again is right.
 fn is_contention(error: &DbErr) -> bool {
-    // PostgreSQL's SQLSTATE; SQLite's primary and extended SQLITE_BUSY codes, and SQLITE_INTERRUPT.
-    state_is(error, &["40001", "40P01", "55P03", "57014", "5", "261", "517", "773", "9"])
+    // PostgreSQL's SQLSTATE; SQLite's primary and extended SQLITE_BUSY codes, SQLITE_LOCKED,
+    // SQLITE_INTERRUPT, and SQLITE_PROTOCOL, which is a lost race for its log of changes.
+    let states = ["40001", "40P01", "55P03", "57014", "5", "261", "517", "773", "6", "9", "15"];
+    state_is(error, &states)
 }
 
 /// `ON DELETE RESTRICT` stepped in. SeaORM knows only the plain foreign key violation; PostgreSQL 18
