@@ -9,6 +9,7 @@ mod m20261120_000005_collections;
 mod m20261120_000006_jobs;
 mod m20261120_000007_webhooks;
 mod m20261120_000008_trusted_documents;
+mod m20261121_000009_undecided;
 
 pub use sea_orm_migration::MigratorTrait;
 use sea_orm_migration::prelude::*;
@@ -27,6 +28,7 @@ impl MigratorTrait for Migrator {
             Box::new(Whole(m20261120_000006_jobs::Migration)),
             Box::new(Whole(m20261120_000007_webhooks::Migration)),
             Box::new(Whole(m20261120_000008_trusted_documents::Migration)),
+            Box::new(Whole(m20261121_000009_undecided::Migration)),
         ]
     }
 }

@@ -1,5 +1,6 @@
 //! Every suite, in one program: a module each.
 
+mod attacks;
 mod catalog;
 mod chaos;
 mod contract;

@@ -12,6 +12,7 @@ mod batch;
 mod corridor;
 mod followers;
 mod idempotency;
+mod prepare;
 mod query;
 mod validate;
 mod visit;
