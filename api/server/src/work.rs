@@ -5,7 +5,9 @@ use std::sync::Arc;
 use bodega_contract::Registry;
 use bodega_courier::{Courier, Policy, Settings, SystemResolver};
 use bodega_kernel::{Platform, Problem, Result};
-use bodega_webhooks::{DELIVER, Deliverer, EventCatalog, FanOut, KnownEvent, ReadScopes};
+use bodega_webhooks::{
+    DELIVER, Deliverer, EventCatalog, FanOut, KnownEvent, REPLAY, ReadScopes, Replayer,
+};
 use bodega_worker::{Chore, Done, Handler, Parts, Relay, Stop, Taken, Work, Worker};
 use futures::future::BoxFuture;
 use tokio::runtime::{Builder, Runtime};
@@ -18,6 +20,10 @@ const CHORES: &str = "chores";
 /// Endpoints worked off at once, and how many of one organization's, everywhere.
 const ENDPOINTS: usize = 256;
 const ENDPOINTS_OF_ONE: i64 = 128;
+
+/// Replays done at once, and how many of one organization's, everywhere.
+const REPLAYS_AT_ONCE: usize = 4;
+const REPLAYS_OF_ONE: i64 = 1;
 
 /// Chores done at once.
 const CHORES_AT_ONCE: usize = 2;
@@ -66,6 +72,12 @@ fn parts(config: &Config, platform: &Arc<Platform>) -> std::result::Result<Parts
         concurrency: ENDPOINTS,
         share_max: ENDPOINTS_OF_ONE,
     };
+    let replay = Work {
+        queue: REPLAY,
+        handler: Arc::new(Replayer::new(platform.clone())),
+        concurrency: REPLAYS_AT_ONCE,
+        share_max: REPLAYS_OF_ONE,
+    };
     let chores = Work {
         queue: CHORES,
         handler: Arc::new(Chores(platform.clone())),
@@ -73,7 +85,7 @@ fn parts(config: &Config, platform: &Arc<Platform>) -> std::result::Result<Parts
         share_max: i64::MAX,
     };
     Ok(Parts {
-        work: vec![deliver, chores],
+        work: vec![deliver, replay, chores],
         chores: RECURRING.map(|(name, cron)| Chore { name, cron, queue: CHORES }).to_vec(),
         relay: Relay::new(platform.clone(), vec![Arc::new(fan_out)]),
     })

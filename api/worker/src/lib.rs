@@ -13,6 +13,6 @@ mod worker;
 
 pub use figures::{Figures, Listed};
 pub use queue::{Done, Taken, purge_dead};
-pub use relay::{Batch, Consumer, NUMBERED, Relay};
+pub use relay::{Ahead, Batch, Consumed, Consumer, NUMBERED, Relay};
 pub use schedule::{Chore, tick};
 pub use worker::{Handler, Parts, Stop, Work, Worker};

@@ -44,6 +44,21 @@ pub struct Taken {
     pub attempts_max: i32,
 }
 
+impl Taken {
+    /// Writes down how far the job has come, with what it has done so far: whoever takes it up again
+    /// goes on from there. False where another worker has it meanwhile; then nothing is to stay.
+    pub async fn keep(
+        &self,
+        tx: &impl ConnectionTrait,
+        args: &serde_json::Value,
+    ) -> Result<bool, DbErr> {
+        let sql = "UPDATE job SET args = $1 WHERE id = $2 AND state = 'running' AND attempts = $3";
+        let values: [Value; 3] = [args.clone().into(), self.id.into(), self.attempts.into()];
+        let statement = Statement::from_sql_and_values(tx.get_database_backend(), sql, values);
+        Ok(tx.execute_raw(statement).await?.rows_affected() > 0)
+    }
+}
+
 /// What a job came to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Done {

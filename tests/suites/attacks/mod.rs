@@ -5,6 +5,7 @@ mod answers;
 mod bystander;
 mod changes;
 mod edges;
+mod filters;
 mod fuzz;
 mod keys;
 mod shares;

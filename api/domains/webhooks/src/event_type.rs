@@ -175,6 +175,7 @@ fn operation(
         emits: Vec::new(),
         fails: Vec::new(),
         deprecated: Vec::new(),
+        prepare: None,
         handler,
     }
 }

@@ -24,6 +24,7 @@ use serde_json::Value;
 
 pub use deliver::{DELIVER, Deliverer};
 pub use endpoint::WebhookEndpoint;
+pub use endpoint::again::{REPLAY, Replayer};
 pub use erase::erase;
 pub use event::EventEntry;
 pub use event_type::{EventCatalog, KnownEvent};

@@ -4,11 +4,11 @@
 use bodega_kernel::{Id, Platform, Result, Text, text};
 use entity::webhooks::{event, webhook_endpoint};
 use serde::Serialize;
-use serde_json::{Value, json};
+use serde_json::Value;
 use utoipa::ToSchema;
 
 use crate::endpoint::{WebhookEndpoint, scopes};
-use crate::filter::{self, Filter, Verdict};
+use crate::filter::{Filter, Seen, Verdict};
 use crate::sight::{Sight, beyond};
 use crate::stored;
 
@@ -43,7 +43,15 @@ pub(crate) struct Rules {
     sight: Sight,
     patterns: Vec<String>,
     changed: Vec<String>,
-    filter: Option<Filter>,
+    filter: Asked,
+}
+
+/// What an endpoint's filter is.
+enum Asked {
+    Nothing,
+    Filter(Filter),
+    /// It was fine when it was saved, and is not by the rules of today: nothing passes.
+    Invalid(Text),
 }
 
 impl Rules {
@@ -52,24 +60,39 @@ impl Rules {
             sight: Sight::of(platform, &scopes(endpoint))?,
             patterns: stored(&endpoint.event_types),
             changed: stored(&endpoint.changed_fields),
-            // Compiled when it was saved; if that is no longer so, nothing passes.
-            filter: endpoint
-                .filter
-                .as_deref()
-                .map(|source| Filter::compile(source).or_else(|_| Filter::compile("false")))
-                .and_then(Result::ok),
+            filter: match endpoint.filter.as_deref().map(Filter::compile) {
+                None => Asked::Nothing,
+                Some(Ok(filter)) => Asked::Filter(filter),
+                Some(Err(problem)) => {
+                    let said = problem.errors.first().map(|error| error.detail.clone());
+                    Asked::Invalid(said.unwrap_or_else(|| text("is not valid", "no es válido")))
+                }
+            },
         })
     }
 
-    /// Whether the event is sent. `variable` is made at most once for all endpoints.
-    pub(crate) fn let_through(&self, event: &event::Model, seen: &mut Seen) -> bool {
+    /// Whether the event is sent as far as can be told without evaluating anything: it is not, or
+    /// it is where the filter, if there is one, lets it through.
+    pub(crate) fn concerns(&self, event: &event::Model) -> bool {
         self.fits(&event.r#type)
             && self.sight.covers(event)
             && self.changed(event)
-            && self
-                .filter
-                .as_ref()
-                .is_none_or(|filter| filter.verdict(seen.variable(event)) == Verdict::Passes)
+            && !matches!(self.filter, Asked::Invalid(_))
+    }
+
+    /// What has to be asked of an event that concerns the endpoint.
+    pub(crate) fn filter(&self) -> Option<&Filter> {
+        match &self.filter {
+            Asked::Filter(filter) => Some(filter),
+            Asked::Nothing | Asked::Invalid(_) => None,
+        }
+    }
+
+    /// What they are worth in a cache: a pattern keeps much more than all the rest.
+    pub(crate) fn weight(&self) -> u32 {
+        const PATTERN: usize = 16;
+        let patterns = self.filter().map_or(0, Filter::patterns);
+        u32::try_from(1 + PATTERN * patterns).unwrap_or(u32::MAX)
     }
 
     fn fits(&self, kind: &str) -> bool {
@@ -100,7 +123,14 @@ impl Rules {
             .as_ref()
             .and_then(Value::as_object)
             .map(|all| all.keys().map(String::as_str).collect::<Vec<_>>().join(", "));
-        let verdict = self.filter.as_ref().map(|f| f.verdict(Seen::default().variable(event)));
+        let (passed, filter_said) = match &self.filter {
+            Asked::Nothing => (true, text("There is no filter.", "No hay filtro.")),
+            Asked::Filter(filter) => {
+                let verdict = filter.weighed(&Seen::of(event)).0;
+                (verdict == Verdict::Passes, filter_said(verdict))
+            }
+            Asked::Invalid(why) => (false, invalid_said(why)),
+        };
         vec![
             self.scope(event),
             Check {
@@ -113,7 +143,10 @@ impl Rules {
             },
             Check {
                 name: CheckName::State,
-                passed: endpoint.disabled_reason.as_deref() != Some("gone"),
+                passed: !matches!(
+                    endpoint.disabled_reason.as_deref(),
+                    Some("gone" | "filter_too_costly")
+                ),
                 said: text(
                     format!("The endpoint is {}.", endpoint.state),
                     format!("El estado del destino es {}.", endpoint.state),
@@ -132,11 +165,7 @@ impl Rules {
                 passed: self.changed(event),
                 said: self.changed_said(changed),
             },
-            Check {
-                name: CheckName::Filter,
-                passed: verdict.as_ref().is_none_or(|verdict| *verdict == Verdict::Passes),
-                said: filter_said(verdict),
-            },
+            Check { name: CheckName::Filter, passed, said: filter_said },
         ]
     }
 
@@ -170,16 +199,27 @@ impl Rules {
     }
 }
 
-fn filter_said(verdict: Option<Verdict>) -> Text {
+fn filter_said(verdict: Verdict) -> Text {
     match verdict {
-        None => text("There is no filter.", "No hay filtro."),
-        Some(Verdict::Passes) => text("The filter is true.", "El filtro es verdadero."),
-        Some(Verdict::Fails) => text("The filter is false.", "El filtro es falso."),
-        Some(Verdict::Broken(why)) => text(
+        Verdict::Passes => text("The filter is true.", "El filtro es verdadero."),
+        Verdict::Fails => text("The filter is false.", "El filtro es falso."),
+        Verdict::Broken(why) => text(
             format!("The filter could not be worked out: {why}."),
             format!("No se pudo evaluar el filtro: {why}."),
         ),
+        Verdict::TooCostly => text(
+            "The filter takes more steps or memory than one event may.",
+            "El filtro usa más pasos o memoria de los que un evento puede usar.",
+        ),
     }
+}
+
+fn invalid_said(why: &Text) -> Text {
+    use bodega_kernel::Language::{English, Spanish};
+    text(
+        format!("The filter is not valid any more and lets nothing through: {}.", why.get(English)),
+        format!("El filtro ya no es válido y no deja pasar nada: {}.", why.get(Spanish)),
+    )
 }
 
 /// Whether an event happened after the endpoint was made. What the same call changed beside it is
@@ -198,33 +238,10 @@ pub fn fits(pattern: &str, kind: &str) -> bool {
         })
 }
 
-/// An event as filters see it, made when the first of them asks.
-#[derive(Default)]
-pub(crate) struct Seen(Option<cel::Value>);
-
-impl Seen {
-    fn variable(&mut self, event: &event::Model) -> &cel::Value {
-        self.0.get_or_insert_with(|| {
-            filter::variable(&json!({
-                "id": bodega_kernel::tagged("evt", event.id),
-                "type": event.r#type,
-                "sequence": event.sequence,
-                "object_type": event.object_type,
-                "object_id": event.object_id,
-                "object_version": event.object_version,
-                "actor_type": event.actor_type,
-                "actor_id": event.actor_id,
-                "request_id": bodega_kernel::tagged("req", event.request_id),
-                "created_at": event.created_at.to_rfc3339(),
-                "data": event.data,
-                "previous": event.previous,
-            }))
-        })
-    }
-}
-
 #[cfg(test)]
 mod tests {
+    use serde_json::json;
+
     use super::*;
 
     #[test]
@@ -240,7 +257,7 @@ mod tests {
     fn changed(fields: &[&str], previous: Option<Value>, data: Value) -> bool {
         let changed = fields.iter().map(|field| (*field).to_owned()).collect();
         let patterns = vec!["*".to_owned()];
-        let rules = Rules { sight: Sight::Everything, patterns, changed, filter: None };
+        let rules = Rules { sight: Sight::Everything, patterns, changed, filter: Asked::Nothing };
         rules.changed(&event::Model {
             id: uuid::Uuid::nil(),
             organization_id: uuid::Uuid::nil(),

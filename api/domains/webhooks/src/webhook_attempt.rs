@@ -38,7 +38,7 @@ pub struct WebhookAttempt {
     /// Which try of the delivery it was, from 1.
     #[schema(minimum = 1)]
     pub number: i32,
-    /// What came of it: `delivered`, `refused`, `timeout`, `dns_failure`, `private_address`, …
+    /// What came of it: `delivered`, `refused`, `timeout`, `dns_failure`, `tls_expired`, …
     #[schema(max_length = 60)]
     pub outcome: String,
     /// The same, in words.

@@ -40,7 +40,7 @@ pub(super) async fn note(tx: &Transaction, entries: &[Entry], now: DateTime<Utc>
 
 /// Locks the health of endpoints until the end of the transaction, everywhere in the order of their
 /// ids, so that no two transactions wait for each other. SQLite has one writer anyway.
-pub(crate) async fn lock(tx: &Transaction, endpoints: &[Uuid]) -> Result<()> {
+pub(crate) async fn lock(tx: &impl ConnectionTrait, endpoints: &[Uuid]) -> Result<()> {
     use webhook_health::Column::Id;
     if tx.get_database_backend() != DbBackend::Postgres {
         return Ok(());

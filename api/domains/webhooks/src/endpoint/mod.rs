@@ -1,5 +1,6 @@
 //! Webhook endpoints: where events are sent, which of them, and how.
 
+pub(crate) mod again;
 mod explain;
 mod replay;
 mod secrets;
@@ -63,6 +64,7 @@ pub(crate) fn resource() -> Resource<WebhookEndpoint> {
     .emits(&PAUSED)
     .fails(&problem::INVALID_TRANSITION)
     .action("resume", "Sends what waits, and what comes.", resume)
+    .note("What its filter could not decide, because that took too much, is decided then.")
     .emits(&RESUMED)
     .fails(&problem::INVALID_TRANSITION)
     .action_with(
@@ -79,13 +81,19 @@ pub(crate) fn resource() -> Resource<WebhookEndpoint> {
         "Says why an event was sent here or was not, and when it is tried next.",
         explain::explain,
     )
-    .action_with(
+    .action_prepared(
         "replay",
         "Sends events of a time again, up to 10,000 at once; `dry_run` only counts them.",
+        replay::count,
         replay::replay,
+    )
+    .note(
+        "They are counted now, and written down a few hundred at a time after the answer. A filter \
+         that takes long for many events needs a shorter time.",
     )
     .emits(&REPLAYED)
     .fails(&problem::LIMIT_REACHED)
+    .fails(&problem::FILTER_NOT_VALID)
     .causes(&DISABLED)
     .causes(&RECOVERED)
     .belongs_to::<WebhookHealth>("health", "id")
@@ -106,7 +114,7 @@ static REPLAYED: Event =
 /// The breaker's, and the receiver's own 410.
 pub(crate) static DISABLED: Event = Event::new(
     "webhook_endpoint.disabled",
-    "A webhook endpoint only failed, or wants no more: nothing is sent to it.",
+    "A webhook endpoint only failed, wants no more, or its filter takes too much: nothing is sent.",
 );
 /// The breaker's.
 pub(crate) static RECOVERED: Event = Event::new(
@@ -292,7 +300,11 @@ async fn pause(tx: Tx, id: Id<WebhookEndpoint>) -> Result<WebhookEndpoint> {
 async fn resume(tx: Tx, id: Id<WebhookEndpoint>) -> Result<WebhookEndpoint> {
     let row = tx.load(id).await?;
     let state = WebhookEndpoint::from(row.clone()).state.go(EndpointState::Enabled)?;
+    let undecided = deliver::undecided_since(&tx, id.uuid()).await?;
     deliver::forgive(&tx, id.uuid()).await?;
+    if let Some(since) = undecided {
+        tx.enqueue(again::catch_up(&row, since, tx.now)?);
+    }
     let next = Model { state: named(&state), disabled_reason: None, ..row.clone() };
     tx.enqueue(deliver::job(&next, tx.now));
     tx.update(&RESUMED, row, |row| *row = next).await

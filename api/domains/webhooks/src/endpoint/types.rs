@@ -58,8 +58,8 @@ pub struct WebhookEndpoint {
     pub payload_days: i32,
     /// Whether it is sent anything.
     pub state: EndpointState,
-    /// Why it is disabled: `failing` (it is probed, and goes on by itself) or `gone` (it answered
-    /// 410).
+    /// Why it is disabled: `failing` (it is probed, and goes on by itself), `gone` (it answered 410)
+    /// or `filter_too_costly` (mend its filter, and resume it: events have waited).
     pub disabled_reason: Option<DisabledReason>,
     /// The secrets that messages are signed with, without what is secret of them.
     #[schema(max_items = 10)]
@@ -132,7 +132,7 @@ pub enum EndpointState {
     Enabled,
     /// Its deliveries wait until it is resumed.
     Paused,
-    /// It only failed, or wants no more.
+    /// It only failed, wants no more, or its filter takes too much.
     Disabled,
 }
 
@@ -144,6 +144,9 @@ pub enum DisabledReason {
     Failing,
     /// It answered 410: nothing is sent or kept for it until it is resumed.
     Gone,
+    /// Its filter took more steps or memory than it may for one event. That event and all that come
+    /// after it wait; once the filter is mended and the endpoint resumed, they are decided and sent.
+    FilterTooCostly,
 }
 
 /// How a secret signs.
