@@ -86,7 +86,7 @@ impl Load {
         }
         mend().await;
         let server = server.another().await;
-        let seen = self.seen.lock().expect("what was seen");
+        let seen = std::mem::take(&mut *self.seen.lock().expect("what was seen"));
         let (there, wrong) = (brands(&server).await, &seen.wrong);
         let missing: Vec<_> = seen
             .acknowledged
