@@ -17,7 +17,7 @@ fn costly() -> Vec<String> {
     let tens = "[0,1,2,3,4,5,6,7,8,9]";
     vec![
         format!("['x']{}[0].size() > 0", ".map(a,a+a+a+a)".repeat(17)),
-        format!("['x']{0} == ['x']{0}", ".map(a,[a,a,a,a])".repeat(20)),
+        format!("['x']{0} == ['x']{0}", ".map(a,[a,a,a,a])".repeat(12)),
         format!(
             "{tens}.all(a,{tens}.all(b,{tens}.all(c,{tens}.all(d,{tens}.all(e,{tens}.all(f,true))))))"
         ),

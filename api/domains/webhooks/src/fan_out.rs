@@ -33,6 +33,9 @@ const ROUND_FUEL_MAX: u64 = 8 * FUEL_MAX;
 /// Others run after so much fuel: a millisecond or two.
 const TURN_FUEL: u64 = FUEL_MAX / 4;
 
+/// What compiling a filter counts for.
+const COMPILING_FUEL: u64 = FUEL_MAX;
+
 /// Organizations that are known to have filters; one too many, and all are found out again.
 const KNOWN_MAX: usize = 10_000;
 
@@ -118,10 +121,9 @@ impl FanOut {
         'events: for event in events {
             let seen = Seen::of(event);
             for (rules, endpoint) in &endpoints {
-                let Some(filter) = rules.filter().filter(|_| !undecided.contains(&endpoint.id))
-                else {
+                if undecided.contains(&endpoint.id) {
                     continue;
-                };
+                }
                 let key = (event.id, endpoint.id);
                 let known = verdicts.get(&key).is_some_and(|(of, _)| *of == endpoint.version);
                 if known || !is_after(endpoint, event) || !rules.concerns(event) {
@@ -130,9 +132,10 @@ impl FanOut {
                 if fuel >= ROUND_FUEL_MAX {
                     break 'events;
                 }
-                let (verdict, used) = filter.weighed(&seen);
-                fuel += used;
-                turn += used;
+                let compiling = if rules.is_compiled() { 0 } else { COMPILING_FUEL };
+                let (verdict, used) = rules.verdict(&seen);
+                fuel += used + compiling;
+                turn += used + compiling;
                 if verdict == Verdict::TooCostly {
                     // Before the event has its number: it waits, with all that come after it.
                     let sequence = event.sequence.unwrap_or_default();
@@ -179,7 +182,7 @@ impl FanOut {
                 {
                     continue;
                 }
-                if rules.filter().is_some() {
+                if rules.has_filter() {
                     match verdicts.get(&(event.id, endpoint.id)) {
                         Some((of, passes)) if *of == endpoint.version => {
                             if !passes {

@@ -1,6 +1,8 @@
 //! Which events an endpoint is sent: one list of checks, walked by the fan-out and told by
 //! `explain`, so that the two can never say different things.
 
+use std::sync::OnceLock;
+
 use bodega_kernel::{Id, Platform, Result, Text, text};
 use entity::webhooks::{event, webhook_endpoint};
 use serde::Serialize;
@@ -8,7 +10,7 @@ use serde_json::Value;
 use utoipa::ToSchema;
 
 use crate::endpoint::{WebhookEndpoint, scopes};
-use crate::filter::{Filter, Seen, Verdict};
+use crate::filter::{Filter, PATTERNS_MAX, Seen, Verdict};
 use crate::sight::{Sight, beyond};
 use crate::stored;
 
@@ -43,7 +45,9 @@ pub(crate) struct Rules {
     sight: Sight,
     patterns: Vec<String>,
     changed: Vec<String>,
-    filter: Asked,
+    source: Option<String>,
+    /// Compiled when it is first asked.
+    filter: OnceLock<Asked>,
 }
 
 /// What an endpoint's filter is.
@@ -60,38 +64,51 @@ impl Rules {
             sight: Sight::of(platform, &scopes(endpoint))?,
             patterns: stored(&endpoint.event_types),
             changed: stored(&endpoint.changed_fields),
-            filter: match endpoint.filter.as_deref().map(Filter::compile) {
-                None => Asked::Nothing,
-                Some(Ok(filter)) => Asked::Filter(filter),
-                Some(Err(problem)) => {
-                    let said = problem.errors.first().map(|error| error.detail.clone());
-                    Asked::Invalid(said.unwrap_or_else(|| text("is not valid", "no es válido")))
-                }
-            },
+            source: endpoint.filter.clone(),
+            filter: OnceLock::new(),
         })
     }
 
-    /// Whether the event is sent as far as can be told without evaluating anything: it is not, or
-    /// it is where the filter, if there is one, lets it through.
+    /// Whether the event is sent, if the filter, where there is one, lets it through.
     pub(crate) fn concerns(&self, event: &event::Model) -> bool {
-        self.fits(&event.r#type)
-            && self.sight.covers(event)
-            && self.changed(event)
-            && !matches!(self.filter, Asked::Invalid(_))
+        self.fits(&event.r#type) && self.sight.covers(event) && self.changed(event)
     }
 
-    /// What has to be asked of an event that concerns the endpoint.
-    pub(crate) fn filter(&self) -> Option<&Filter> {
-        match &self.filter {
-            Asked::Filter(filter) => Some(filter),
-            Asked::Nothing | Asked::Invalid(_) => None,
+    /// Whether a filter has to be asked of an event that concerns the endpoint.
+    pub(crate) fn has_filter(&self) -> bool {
+        self.source.is_some()
+    }
+
+    /// Whether the filter was compiled already, which takes a while.
+    pub(crate) fn is_compiled(&self) -> bool {
+        self.filter.get().is_some()
+    }
+
+    /// What the filter says of an event that concerns the endpoint, and the fuel that it took.
+    pub(crate) fn verdict(&self, event: &Seen<'_>) -> (Verdict, u64) {
+        match self.asked() {
+            Asked::Nothing => (Verdict::Passes, 0),
+            Asked::Filter(filter) => filter.weighed(event),
+            Asked::Invalid(_) => (Verdict::Fails, 0),
         }
+    }
+
+    fn asked(&self) -> &Asked {
+        self.filter.get_or_init(|| match self.source.as_deref().map(Filter::compile) {
+            None => Asked::Nothing,
+            Some(Ok(filter)) => Asked::Filter(filter),
+            Some(Err(problem)) => {
+                let said = problem.errors.first().map(|error| error.detail.clone());
+                Asked::Invalid(said.unwrap_or_else(|| text("is not valid", "no es válido")))
+            }
+        })
     }
 
     /// What they are worth in a cache: a pattern keeps much more than all the rest.
     pub(crate) fn weight(&self) -> u32 {
         const PATTERN: usize = 16;
-        let patterns = self.filter().map_or(0, Filter::patterns);
+        let source = self.source.as_deref().unwrap_or_default();
+        let patterns = source.matches("matches").count().min(PATTERNS_MAX);
         u32::try_from(1 + PATTERN * patterns).unwrap_or(u32::MAX)
     }
 
@@ -123,7 +140,7 @@ impl Rules {
             .as_ref()
             .and_then(Value::as_object)
             .map(|all| all.keys().map(String::as_str).collect::<Vec<_>>().join(", "));
-        let (passed, filter_said) = match &self.filter {
+        let (passed, filter_said) = match self.asked() {
             Asked::Nothing => (true, text("There is no filter.", "No hay filtro.")),
             Asked::Filter(filter) => {
                 let verdict = filter.weighed(&Seen::of(event)).0;
@@ -256,8 +273,13 @@ mod tests {
 
     fn changed(fields: &[&str], previous: Option<Value>, data: Value) -> bool {
         let changed = fields.iter().map(|field| (*field).to_owned()).collect();
-        let patterns = vec!["*".to_owned()];
-        let rules = Rules { sight: Sight::Everything, patterns, changed, filter: Asked::Nothing };
+        let rules = Rules {
+            sight: Sight::Everything,
+            patterns: vec!["*".to_owned()],
+            changed,
+            source: None,
+            filter: OnceLock::new(),
+        };
         rules.changed(&event::Model {
             id: uuid::Uuid::nil(),
             organization_id: uuid::Uuid::nil(),

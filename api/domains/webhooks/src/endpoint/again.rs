@@ -127,14 +127,11 @@ pub(super) async fn look<'e>(
         if !asked || late || !sight.covers(event) || !rules.concerns(event) {
             continue;
         }
-        let verdict = match rules.filter() {
-            None => Verdict::Passes,
-            Some(filter) => {
-                let (verdict, used) = filter.weighed(&Seen::of(event));
-                (looked.used, turn) = (looked.used + used, turn + used);
-                verdict
-            }
+        let (verdict, used) = match rules.has_filter() {
+            true => rules.verdict(&Seen::of(event)),
+            false => (Verdict::Passes, 0),
         };
+        (looked.used, turn) = (looked.used + used, turn + used);
         match verdict {
             Verdict::Passes => looked.passing.push(event),
             Verdict::Fails | Verdict::Broken(_) => {}

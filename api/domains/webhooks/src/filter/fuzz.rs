@@ -39,7 +39,7 @@ fn attack(source: &str, event: &Json) -> Option<(Verdict, u64)> {
     let filter = compiled.ok()?;
     let began = Instant::now();
     let mut run = Run::new(Value::from(event));
-    let ended = run.value(&filter.plan).map(|value| value.type_name());
+    let ended = run.value(&filter.0).map(|value| value.type_name());
     assert!(began.elapsed() < EVALUATION, "{:?} to run {source}", began.elapsed());
     assert!(run.budget.made() <= MADE_BYTES_MAX && run.budget.used() <= FUEL_MAX, "{source}");
     let (verdict, fuel) = filter.run(|| Value::from(event));

@@ -37,6 +37,7 @@ use run::Run;
 use value::Value;
 
 pub(crate) use budget::FUEL_MAX;
+pub(crate) use pattern::PATTERNS_MAX;
 
 /// The longest source, as the schema has it; what was written to the database may be longer.
 const SOURCE_CHARS_MAX: usize = 1_000;
@@ -56,10 +57,7 @@ const SAID_CHARS_MAX: usize = 300;
 
 /// A compiled filter.
 #[derive(Debug)]
-pub(crate) struct Filter {
-    plan: Node,
-    patterns: usize,
-}
+pub(crate) struct Filter(Node);
 
 /// What a filter says of an event.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -111,7 +109,7 @@ impl Filter {
     fn run<'e>(&'e self, event: impl FnOnce() -> Value<'e>) -> (Verdict, u64) {
         let run = || {
             let mut run = Run::new(event());
-            let verdict = match run.value(&self.plan) {
+            let verdict = match run.value(&self.0) {
                 Ok(Value::Bool(true)) => Verdict::Passes,
                 Ok(Value::Bool(false)) => Verdict::Fails,
                 Ok(other) => Verdict::Broken(format!("it gives {}, not a bool", other.type_name())),
@@ -124,11 +122,6 @@ impl Filter {
         };
         let ended = std::panic::catch_unwind(AssertUnwindSafe(run));
         ended.unwrap_or_else(|_| (Verdict::Broken("it cannot be worked out".to_owned()), FUEL_MAX))
-    }
-
-    /// How many patterns it keeps, each with what it has been through.
-    pub(crate) fn patterns(&self) -> usize {
-        self.patterns
     }
 }
 
@@ -175,9 +168,7 @@ fn unreadable() -> Result<Filter, Text> {
 fn guarded(source: &str) -> Result<Filter, Text> {
     let compiled = || {
         let parsed = parse(source)?;
-        let mut planner = Planner::of(source);
-        let plan = planner.plan(&parsed)?;
-        Ok(Filter { plan, patterns: planner.patterns })
+        Planner::of(source).plan(&parsed).map(Filter)
     };
     std::panic::catch_unwind(AssertUnwindSafe(compiled)).unwrap_or_else(|_| unreadable())
 }

@@ -10,7 +10,7 @@ use super::budget::{Budget, Fault};
 const PATTERN_BYTES_MAX: usize = 250;
 
 /// How many patterns an expression may have: each keeps a machine.
-pub(super) const PATTERNS_MAX: usize = 5;
+pub(crate) const PATTERNS_MAX: usize = 5;
 
 /// What a machine may keep of the states it has been through.
 const STATES_BYTES_MAX: usize = 64 * 1024;

@@ -79,7 +79,7 @@ pub(super) struct Planner<'s> {
     source: &'s str,
     nodes: usize,
     depth: usize,
-    pub(super) patterns: usize,
+    patterns: usize,
     names: Vec<String>,
 }
 

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use std::sync::{Arc, LazyLock};
 
 use cel::objects::{Key, Map};
-use cel::{Context, Env, Program};
+use cel::{Context, Env};
 use proptest::prelude::*;
 use serde_json::json;
 
@@ -34,7 +34,7 @@ enum Said {
 
 fn theirs(source: &str) -> Option<Said> {
     static STANDARD: LazyLock<Arc<Env>> = LazyLock::new(|| Arc::new(Env::stdlib()));
-    let program = Program::compile(source).ok()?;
+    let program = STANDARD.compile(source).ok()?;
     let mut context = Context::with_env(STANDARD.clone());
     context.add_variable_from_value("event", variable(&EVENT));
     Some(match program.execute(&context) {
