@@ -17,8 +17,8 @@ mod schema;
 pub use list::{FilterKind, FilterRule, ListRules, WrongValue, id_prefix, read_id};
 pub use operation::{Deprecation, Handler, Input, Kind, Method, Operation, Output, Reply};
 pub use ports::{
-    Authenticator, Caller, Counted, Entry, LimitState, Limiter, Noted, Plan, Policy, Principal,
-    Quota, Recorder,
+    Authenticator, Caller, Counted, Entry, LimitState, Limiter, Plan, Policy, Principal, Quota,
+    Recorder,
 };
 pub use registry::{Registry, Route};
 pub use resource::{Declared, Deleted, Link, Load, Resource};
