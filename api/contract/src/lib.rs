@@ -19,8 +19,8 @@ pub use operation::{
     Deprecation, Handler, Input, Kind, Method, Operation, Output, Prepared, Reply,
 };
 pub use ports::{
-    Authenticator, Caller, Counted, Entry, LimitState, Limiter, Noted, Plan, Policy, Principal,
-    Quota, Recorder,
+    Authenticator, Caller, Counted, Entry, LimitState, Limiter, Plan, Policy, Principal, Quota,
+    Recorder,
 };
 pub use registry::{Registry, Route};
 pub use resource::{Declared, Deleted, Link, Load, Resource};

@@ -13,6 +13,7 @@ mod corridor;
 mod expand;
 mod followers;
 mod idempotency;
+mod noted;
 mod prepare;
 mod query;
 mod shares;

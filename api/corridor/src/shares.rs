@@ -80,8 +80,11 @@ const RETRY_S: u64 = 1;
 /// the rest of them wait their turn without one, so that the calls of others find one free.
 pub(crate) struct Turns {
     in_hand: Shares,
-    working: Mutex<HashMap<Uuid, Arc<Semaphore>>>,
-    working_of_one_max: usize,
+    /// By organization, and whether they write.
+    lines: Mutex<HashMap<(Uuid, bool), Arc<Semaphore>>>,
+    reads_of_one_max: usize,
+    /// Where calls that write are counted apart.
+    writes_of_one_max: Option<usize>,
 }
 
 /// A call's turn; over when dropped.
@@ -91,20 +94,21 @@ pub(crate) struct Turn {
 }
 
 impl Turns {
-    /// Turns at a database that so many calls of one organization may work on at once.
-    pub(crate) fn new(working_of_one_max: usize) -> Self {
+    /// Turns at a database that so many calls of one organization may read from and write to at once.
+    pub(crate) fn new(shares: (usize, Option<usize>)) -> Self {
         Self {
             in_hand: Shares::new(IN_HAND_MAX, IN_HAND_OF_ONE_MAX),
-            working: Mutex::default(),
-            working_of_one_max,
+            lines: Mutex::default(),
+            reads_of_one_max: shares.0,
+            writes_of_one_max: shares.1,
         }
     }
 
     /// Waits for a turn.
-    pub(crate) async fn next(&self, organization: Uuid) -> Result<Turn> {
+    pub(crate) async fn next(&self, organization: Uuid, writes: bool) -> Result<Turn> {
         let busy = || Problem::new(&problem::BUSY).retry_after(RETRY_S);
         let in_hand = self.in_hand.take(organization).ok_or_else(busy)?;
-        let line = self.line(organization);
+        let line = self.line(organization, writes);
         let working = match line.clone().try_acquire_owned() {
             Ok(working) => working,
             Err(_) => match tokio::time::timeout(TURN_TIMEOUT, line.acquire_owned()).await {
@@ -116,16 +120,18 @@ impl Turns {
     }
 
     /// The line of an organization. Lines where nobody stands go when there are many.
-    fn line(&self, organization: Uuid) -> Arc<Semaphore> {
-        let mut working = self.working.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(line) = working.get(&organization) {
+    fn line(&self, organization: Uuid, writes: bool) -> Arc<Semaphore> {
+        let apart = self.writes_of_one_max.filter(|_| writes);
+        let whose = (organization, apart.is_some());
+        let mut lines = self.lines.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(line) = lines.get(&whose) {
             return line.clone();
         }
-        if working.len() >= IN_HAND_MAX {
-            working.retain(|_, line| Arc::strong_count(line) > 1);
+        if lines.len() >= IN_HAND_MAX {
+            lines.retain(|_, line| Arc::strong_count(line) > 1);
         }
-        let line = Arc::new(Semaphore::new(self.working_of_one_max));
-        working.insert(organization, line.clone());
+        let line = Arc::new(Semaphore::new(apart.unwrap_or(self.reads_of_one_max)));
+        lines.insert(whose, line.clone());
         line
     }
 }
@@ -154,12 +160,14 @@ mod tests {
 
     #[tokio::test]
     async fn a_line_of_one_does_not_hold_up_another() {
-        let turns = Turns::new(2);
+        let turns = Turns::new((2, Some(1)));
         let (one, other) = (Uuid::now_v7(), Uuid::now_v7());
-        let held = [turns.next(one).await.unwrap(), turns.next(one).await.unwrap()];
-        assert!(turns.next(one).now_or_never().is_none(), "it waits");
-        assert!(turns.next(other).now_or_never().is_some_and(|turn| turn.is_ok()));
-        let waits = turns.next(one);
+        let held = [turns.next(one, false).await.unwrap(), turns.next(one, false).await.unwrap()];
+        assert!(turns.next(one, false).now_or_never().is_none(), "it waits");
+        assert!(turns.next(other, false).now_or_never().is_some_and(|turn| turn.is_ok()));
+        let writes = turns.next(one, true).await;
+        assert!(writes.is_ok() && turns.next(one, true).now_or_never().is_none());
+        let waits = turns.next(one, false);
         let frees = async {
             tokio::task::yield_now().await;
             drop(held);

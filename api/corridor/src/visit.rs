@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use bodega_contract::{
-    Caller, Deprecation, Entry, Handler, Kind, LimitState, Noted, Operation, Principal,
+    Caller, Deprecation, Entry, Handler, Kind, LimitState, Operation, Principal,
 };
 use bodega_kernel::budget::OBJECTS_PER_UNIT;
 use bodega_kernel::{Actor, Budget, Cx, Origin, Problem, Result, problem};
@@ -12,6 +12,7 @@ use chrono::{DateTime, Utc};
 use serde_json::Value;
 
 use crate::corridor::{Answer, Call, Corridor, authorize};
+use crate::noted::Noted;
 use crate::{Expand, Place, batch};
 
 /// A database that says nothing at all must not keep callers waiting to be let in.
@@ -203,9 +204,10 @@ impl Visit<'_> {
     pub async fn call(&self, call: Call<'_>) -> Result<Answer> {
         // Who waits for news holds no connection meanwhile: it takes a place rather than a turn.
         let _place = (call.waits() && !call.placed).then(|| self.follow()).transpose()?;
+        let writes = call.operation.kind != Kind::Query;
         let _turn = match call.waits() {
             true => None,
-            false => Some(self.corridor.turns.next(self.principal.organization).await?),
+            false => Some(self.corridor.turns.next(self.principal.organization, writes).await?),
         };
         let operation = call.operation;
         let cx = self.cx(operation.id);

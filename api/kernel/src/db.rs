@@ -17,9 +17,11 @@ use crate::trouble::Noted;
 use crate::{Transaction, Trouble};
 
 const SQLITE_READERS: u32 = 4;
-/// Calls of one organization that work on SQLite at once. Its calls take turns at the writer anyway;
-/// so many are ready when one is done, and no call of others waits for more than these.
-const SQLITE_SHARE: u32 = 8;
+/// Calls of one organization that read from SQLite at once: twice its readers, so that none is idle.
+const SQLITE_READS_OF_ONE: usize = 2 * SQLITE_READERS as usize;
+/// Calls of one organization that write to SQLite at once: one does, two are ready when it is done,
+/// and no call of others stands behind more than these.
+const SQLITE_WRITES_OF_ONE: usize = 3;
 const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(3);
 const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
 /// No statement takes longer.
@@ -62,8 +64,7 @@ const IDLE_BEFORE_TEST: Duration = Duration::from_secs(30);
 pub struct Database {
     writer: DatabaseConnection,
     reader: DatabaseConnection,
-    /// Calls of one organization that may work on it at once.
-    share_of_one: usize,
+    connections_max: u32,
     /// Statements that calls have run, for the figures.
     statements: Arc<AtomicU64>,
     /// Why the last change failed, where the database itself was the reason.
@@ -121,18 +122,20 @@ impl Database {
         if url.starts_with("sqlite:") {
             let writer = connect(1, true).await?;
             let reader = connect(SQLITE_READERS, true).await?;
-            let share_of_one = SQLITE_SHARE as usize;
-            return Ok(Self { writer, reader, share_of_one, statements, noted, probing });
+            return Ok(Self { writer, reader, connections_max, statements, noted, probing });
         }
         let pool = connect(connections_max, true).await?;
-        let share_of_one = (connections_max / 2).max(1) as usize;
-        Ok(Self { writer: pool.clone(), reader: pool, share_of_one, statements, noted, probing })
+        Ok(Self { writer: pool.clone(), reader: pool, connections_max, statements, noted, probing })
     }
 
-    /// How many calls of one organization may work on it at once: on PostgreSQL as many as half its
-    /// connections, so that the other half is there for others.
-    pub fn share_of_one(&self) -> usize {
-        self.share_of_one
+    /// How many calls of one organization may work on it at once: those that read, and those that
+    /// write where these are counted apart. On PostgreSQL, where both take the same connections, as
+    /// many as half of them, so that the other half is there for others.
+    pub fn share_of_one(&self) -> (usize, Option<usize>) {
+        match self.backend() {
+            DbBackend::Sqlite => (SQLITE_READS_OF_ONE, Some(SQLITE_WRITES_OF_ONE)),
+            _ => ((self.connections_max / 2).max(1) as usize, None),
+        }
     }
 
     /// SQLite or PostgreSQL.

@@ -84,7 +84,7 @@ fn beyond(field: &str) -> Vec<(&'static str, Value)> {
             json!(["127.0.0.1", "10.0.0.1"]),
             json!(["0.0.0.0/0"]),
             json!(["::/0"]),
-            json!(["::ffff:10.0.0.1"]),
+            json!(["::ffff:a00:1"]),
             json!(["::ffff:0:0/96"]),
         ],
         _ => vec![
@@ -423,7 +423,7 @@ async fn an_organization_has_its_own_log_from_the_start(db: Db) {
                 (&json!("system"), &Value::Null)
             );
         }
-        let entries = server.call_as(&secret, "GET", "/v1/audit_entries").send().await.expect(200);
+        let entries = server.call_as(&secret, "GET", "/v1/audit_log").send().await.expect(200);
         let entries = entries["data"].as_array().expect("entries").clone();
         assert_eq!(entries.len(), 2, "{owner}");
         for entry in &entries {
@@ -437,7 +437,7 @@ async fn an_organization_has_its_own_log_from_the_start(db: Db) {
         assert!(entries.iter().any(|entry| entry["after"]["name"] == name), "{entries:?}");
     }
     // The founder's own trail says what was made, not what is in it.
-    let trail = server.call("GET", "/v1/audit_entries?limit=10").send().await.expect(200);
+    let trail = server.call("GET", "/v1/audit_log?limit=10").send().await.expect(200);
     let own: Vec<_> = trail["data"]
         .as_array()
         .expect("entries")
@@ -456,7 +456,7 @@ async fn an_organization_has_its_own_log_from_the_start(db: Db) {
 
 async fn long_headers_leave_short_rows(db: Db) {
     let server = Server::start(db).await;
-    let long = "x".repeat(60_000);
+    let long = "x".repeat(30_000);
     let lines: Vec<_> = (0..100)
         .map(
             |i| json!({"method": "POST", "path": "/v1/brands", "body": {"name": format!("B {i}")}}),

@@ -5,9 +5,13 @@ use std::collections::{BTreeMap, BTreeSet};
 use bodega_tests::{Db, both};
 use serde_json::{Map, Value, json};
 
+use super::operations::Operation;
 use super::walker::{Ready, Walk};
 
 both!(each_command_leaves_its_events_and_audit_rows, the_lines_of_a_batch_leave_theirs);
+
+/// What it makes is another organization's: `attacks::keys` looks into that one's log.
+const FOUNDING: &str = "organization.create";
 
 const TRACE: &str = "0af7651916cd43dd8448eb211c80319c";
 
@@ -22,7 +26,8 @@ async fn each_command_leaves_its_events_and_audit_rows(db: Db) {
     let scopes = walk.scopes();
     let scopes: Vec<_> = scopes.iter().map(String::as_str).collect();
     let (key_id, key) = walk.server.key(&scopes).await;
-    for operation in walk.commands().filter(|one| one.id != "batch.run") {
+    let own = |one: &&Operation| !["batch.run", FOUNDING].contains(&one.id.as_str());
+    for operation in walk.commands().filter(own) {
         let id = &operation.id;
         let ready = walk.ready(operation).await;
         let before = shown(&walk, &ready).await;
@@ -30,7 +35,7 @@ async fn each_command_leaves_its_events_and_audit_rows(db: Db) {
         let call = walk.call_as(&key, &ready);
         let call = call.header("traceparent", &format!("00-{TRACE}-b7ad6b7169203331-01"));
         let seen = walk.send(operation, call.header("User-Agent", "walker/1")).await;
-        let answer = seen.done();
+        seen.done();
         let trace = seen.header("traceparent");
         assert!(trace.starts_with(&format!("00-{TRACE}-")), "{id}: {trace}");
 
@@ -62,7 +67,7 @@ async fn each_command_leaves_its_events_and_audit_rows(db: Db) {
             assert_eq!(entry["created_at"], event["created_at"], "{id}");
             assert_eq!(entry["user_agent"], "walker/1", "{id}: {entry}");
             assert_eq!(entry["ip"], "127.0.0.1", "{id}: {entry}");
-            tells_of_the_change(&walk, id, event, entry, &answer).await;
+            tells_of_the_change(&walk, id, event, entry).await;
         }
         // A removal tells the object as it last was.
         if let Some(before) = before.filter(|_| operation.verb == "delete") {
@@ -73,7 +78,7 @@ async fn each_command_leaves_its_events_and_audit_rows(db: Db) {
 }
 
 /// Holds an event and its audit row against each other, and against the object as it is now.
-async fn tells_of_the_change(walk: &Walk, id: &str, event: &Value, entry: &Value, answer: &Value) {
+async fn tells_of_the_change(walk: &Walk, id: &str, event: &Value, entry: &Value) {
     let data = event["data"].as_object().unwrap_or_else(|| panic!("{id}: no data: {event}"));
     let (before, after) = (entry["before"].as_object(), entry["after"].as_object());
     assert_eq!(event["data"]["id"], event["object_id"], "{id}: {event}");
@@ -81,8 +86,7 @@ async fn tells_of_the_change(walk: &Walk, id: &str, event: &Value, entry: &Value
     let path = get.at(&text(&event["object_id"]));
     let now = walk.send(get, walk.server.call("GET", &path)).await;
     let now = match now.status {
-        // What another organization got is shown in the answer alone.
-        404 => find(answer, &event["object_id"]).map(|found| known(found, data)),
+        404 => None,
         _ => Some(now.done()),
     };
     match (before, after) {
@@ -124,7 +128,7 @@ async fn the_lines_of_a_batch_leave_theirs(db: Db) {
     let walk = Walk::start(db).await;
     let run = walk.operation("batch.run");
     for atomic in [false, true] {
-        for operation in walk.commands().filter(|one| one.id != run.id) {
+        for operation in walk.commands().filter(|one| one.id != run.id && one.id != FOUNDING) {
             let id = &operation.id;
             let ready = walk.ready(operation).await;
             let line = json!({"method": operation.method, "path": ready.path, "body": ready.body});
@@ -159,23 +163,6 @@ async fn shown(walk: &Walk, ready: &Ready<'_>) -> Option<Value> {
     let get = walk.operation(&format!("{}.get", ready.operation.resource));
     let path = get.at(ready.id.as_deref()?);
     Some(walk.send(get, walk.server.call("GET", &path)).await.done())
-}
-
-/// The object of this id, anywhere in an answer.
-fn find<'a>(answer: &'a Value, id: &Value) -> Option<&'a Value> {
-    if answer["id"] == *id {
-        return Some(answer);
-    }
-    answer.as_object()?.values().find_map(|inner| find(inner, id))
-}
-
-/// An object without what only the answer to its making shows.
-fn known(object: &Value, data: &Map<String, Value>) -> Value {
-    let members = object.as_object().into_iter().flatten();
-    members
-        .filter(|(name, _)| data.contains_key(*name))
-        .map(|(n, v)| (n.clone(), v.clone()))
-        .collect()
 }
 
 fn text(value: &Value) -> String {

@@ -132,7 +132,8 @@ async fn nobody_gives_what_they_do_not_have(db: Db) {
         ("api_key.update", weak.as_str(), json!({"plan": "standard"})),
         ("api_key.rotate", weak.as_str(), json!({})),
     ] {
-        tries(operation, id, small, body).await.refused(403, "insufficient_scope");
+        let problem = tries(operation, id, small, body).await.refused(403, "beyond_own_rights");
+        assert_eq!(problem["errors"][0]["code"], "larger_than_own_plan", "{operation}: {problem}");
     }
     tries("api_key.rotate", &weak, &key, json!({})).await.done();
 }

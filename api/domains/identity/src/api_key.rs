@@ -5,7 +5,7 @@ use std::sync::LazyLock;
 use bodega_contract::Resource;
 use bodega_kernel::{
     Cx, Event, ExternalId, Id, ListQuery, Metadata, MetadataPatch, Noun, Page, Patch, Problem,
-    Result, Tx, problem, text,
+    Result, Tx, problem,
 };
 use chrono::{DateTime, TimeDelta, Utc};
 use entity::identity::api_key::{Entity, Model};
@@ -15,11 +15,10 @@ use utoipa::__dev::ComposeSchema;
 use utoipa::ToSchema;
 use utoipa::openapi::schema::{ObjectBuilder, Schema};
 use utoipa::openapi::{RefOr, Type};
-use uuid::Uuid;
 
 use crate::keyring::KEYS;
 use crate::organization::Organization;
-use crate::rights::{Asked, Rights, giver, going_on, may_change, may_give, within};
+use crate::rights::{Asked, Rights, descent, giver, may_change, may_give, room, within};
 use crate::{PlanName, Preset, ScopeName, secret};
 
 pub(crate) fn resource() -> Resource<ApiKey> {
@@ -503,32 +502,6 @@ pub async fn issue(tx: &Tx, owner: &Organization, body: ApiKeyCreate) -> Result<
     // A secret that was tried before it was made must not be remembered as unknown.
     tx.signal(KEYS);
     Ok(NewApiKey { secret, key })
-}
-
-/// A key that was made by a key that was made by a key, and so on, has no more of them: each of its
-/// calls is counted for all of them.
-const GENERATIONS_MAX: usize = 8;
-
-/// What the calls of a key that this one makes are counted in beside its own.
-fn descent(giver: &Model) -> Result<Value> {
-    let mut line = vec![giver.counted_as_id.unwrap_or(giver.id)];
-    line.extend(giver.lineage.clone().map(stored::<Uuid>).unwrap_or_default());
-    if line.len() > GENERATIONS_MAX {
-        return Err(Problem::new(&problem::LIMIT_REACHED)
-            .with("limit", GENERATIONS_MAX)
-            .with("of", "generations")
-            .detail(text(
-                format!("Keys make keys that make keys, but only {GENERATIONS_MAX} times over."),
-                format!("Unas claves crean otras, pero sólo {GENERATIONS_MAX} veces seguidas."),
-            )));
-    }
-    Ok(kept(&line))
-}
-
-/// Checks that the organization may have one more key.
-async fn room(tx: &Tx) -> Result<()> {
-    let those = going_on(tx.organization, tx.now);
-    tx.room_for(ApiKey::PLURAL, |numbers| numbers.api_keys, those).await
 }
 
 fn per_minute(plan: PlanName) -> i32 {

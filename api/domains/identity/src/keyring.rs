@@ -16,7 +16,6 @@ use ipnet::IpNet;
 use moka::sync::Cache;
 use sea_orm::{ColumnTrait, ConnectionTrait, QueryFilter, QueryOrder};
 use subtle::ConstantTimeEq;
-use uuid::Uuid;
 
 use crate::plan::ORGANIZATION_TIMES;
 use crate::{PlanName, rights, secret};
@@ -184,11 +183,7 @@ impl Shared {
         now: DateTime<Utc>,
     ) -> Result<Self> {
         use api_key::Column;
-        let lineage: Vec<Uuid> = row
-            .lineage
-            .clone()
-            .and_then(|ids| serde_json::from_value(ids).ok())
-            .unwrap_or_default();
+        let lineage = rights::lineage(row);
         let mut parents = Vec::new();
         if !lineage.is_empty() {
             let query = api_key::Entity::of(row.organization_id)

@@ -1,8 +1,9 @@
-//! What a key has, and the one rule about giving it: nobody gives what they do not have.
+//! What a key has, and the one rule about giving it: nobody gives what they do not have. And how many
+//! keys there may be, beside one another and one after the other.
 
 use std::net::IpAddr;
 
-use bodega_kernel::{FieldError, Id, Problem, Result, ScopeSet, Text, Tx, problem, text};
+use bodega_kernel::{FieldError, Id, Noun, Problem, Result, ScopeSet, Text, Tx, problem, text};
 use chrono::{DateTime, Utc};
 use entity::Owned;
 use entity::identity::api_key::{Column, Entity, Model};
@@ -78,6 +79,37 @@ pub(crate) fn ended(row: &Model, now: DateTime<Utc>) -> Option<&'static str> {
 pub(crate) fn going_on(organization: Uuid, now: DateTime<Utc>) -> Select<Entity> {
     let later = Condition::any().add(Column::ExpiresAt.is_null()).add(Column::ExpiresAt.gt(now));
     Entity::of(organization).filter(Column::RevokedAt.is_null()).filter(later)
+}
+
+/// A key that was made by a key that was made by a key, and so on, has no more of them: each of its
+/// calls is counted for all of them.
+const GENERATIONS_MAX: usize = 8;
+
+/// The ids that the calls of the keys it descends from are counted under, nearest first.
+pub(crate) fn lineage(row: &Model) -> Vec<Uuid> {
+    row.lineage.clone().and_then(|ids| serde_json::from_value(ids).ok()).unwrap_or_default()
+}
+
+/// What the calls of a key that this one makes are counted in beside its own.
+pub(crate) fn descent(giver: &Model) -> Result<Value> {
+    let mut line = vec![giver.counted_as_id.unwrap_or(giver.id)];
+    line.extend(lineage(giver));
+    if line.len() > GENERATIONS_MAX {
+        return Err(Problem::new(&problem::LIMIT_REACHED)
+            .with("limit", GENERATIONS_MAX)
+            .with("of", "generations")
+            .detail(text(
+                format!("Keys make keys that make keys, but only {GENERATIONS_MAX} times over."),
+                format!("Unas claves crean otras, pero sólo {GENERATIONS_MAX} veces seguidas."),
+            )));
+    }
+    serde_json::to_value(&line).map_err(Problem::internal)
+}
+
+/// Checks that the organization may have one more key.
+pub(crate) async fn room(tx: &Tx) -> Result<()> {
+    let those = going_on(tx.organization, tx.now);
+    tx.room_for(ApiKey::PLURAL, |numbers| numbers.api_keys, those).await
 }
 
 /// Checks that a key is neither at its end nor on its way there, and that whoever calls has all that

@@ -73,7 +73,7 @@ fn header(schema: impl Into<RefOr<Schema>>, about: &str) -> Header {
 
 fn always(versions: &Versions) -> Vec<(&'static str, Header)> {
     let limit = |members: &str, example: &str| {
-        let one = format!("\"[a-z]{{1,20}}\"{members}");
+        let one = format!("\"[a-z-]{{1,20}}\"{members}");
         text(&format!("^{one}(, *{one})*$"), 200).examples([example])
     };
     vec![
@@ -92,14 +92,16 @@ fn always(versions: &Versions) -> Vec<(&'static str, Header)> {
             "RateLimit",
             header(
                 limit(";r=[0-9]{1,10};t=[0-9]{1,10}", "\"minute\";r=599;t=60"),
-                "What is left (`r`) of each limit, and the seconds (`t`) until it is whole again.",
+                "What is left (`r`) of a minute's limit and of a day's, and the seconds (`t`) until it is \
+                 whole again: of the key's own, of those of the keys that it descends from \
+                 (`parent-…`) and of its organization's (`organization-…`) the one with least left.",
             ),
         ),
         (
             "RateLimit-Policy",
             header(
                 limit(";q=[0-9]{1,10};w=[0-9]{1,10}", "\"minute\";q=600;w=60"),
-                "The limits of the key: how much (`q`) in how many seconds (`w`).",
+                "The limits that `RateLimit` tells of: how much (`q`) in how many seconds (`w`).",
             ),
         ),
         (

@@ -46,6 +46,7 @@ fn problem() -> Value {
             "current_version": whole(1, "The version that the object has now."),
             "bytes_max": whole(0, "How large a body may be."),
             "limit": whole(0, "How many there may be."),
+            "of": word(SNAKE, 63, "What there may be so many of."),
             "from": word(SNAKE, 100, "The state that the object is in."),
             "to": word(SNAKE, 100, "The state that it cannot go to."),
             "allowed": names("The states that the object can go to from where it is."),
@@ -81,6 +82,14 @@ pub(super) fn sample(code: &'static Code, versions: &Versions) -> Value {
         "invalid_transition" => problem.with("allowed", vec!["active", "archived"]),
         "version_mismatch" => problem.with("current_version", 8),
         "unknown_version" => problem.with("versions", versions.dates()),
+        "beyond_own_rights" => problem.at(FieldError::body(
+            "/expires_at",
+            "later_than_own_end",
+            said(
+                "is later than the calling key's own end",
+                "es posterior al fin de la clave que llama",
+            ),
+        )),
         "quota_exceeded" => problem.with("violated-policies", vec!["minute"]),
         "validation_failed" => problem.at(FieldError::query(
             "limit",
