@@ -151,11 +151,7 @@ impl<'e> Value<'e> {
 
     /// Whether a map can have it for a key; whole numbers fit whatever their type is.
     pub(super) fn is_key(&self) -> bool {
-        match self {
-            Self::Bool(_) | Self::Int(_) | Self::Uint(_) => true,
-            Self::Text(_) | Self::MadeText(_) => true,
-            _ => false,
-        }
+        matches!(self, Self::Bool(_) | Self::Int(_) | Self::Uint(_)) || self.text().is_some()
     }
 }
 
