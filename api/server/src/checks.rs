@@ -93,13 +93,16 @@ const GAPS: &str = "SELECT COUNT(*) FROM (\
     HAVING COUNT(*) <> event_stream.last_sequence - since.lowest + 1 \
     OR MAX(event.sequence) <> event_stream.last_sequence) AS gaps";
 
-/// How many of the last changes that the audit log tells of have no event.
+/// How many of the last changes that the audit log tells of have no event. Who founds an organization
+/// is told so in its own audit log; the event is in the log of what was founded.
 const CHANGES_WITHOUT_EVENT: &str = "SELECT COUNT(*) FROM (\
     SELECT organization_id, object_id, request_id, created_at FROM audit_entry \
     ORDER BY id DESC LIMIT $2) AS change \
     WHERE change.created_at >= $1 AND NOT EXISTS (SELECT 1 FROM event \
     WHERE event.organization_id = change.organization_id \
-    AND event.object_id = change.object_id AND event.request_id = change.request_id)";
+    AND event.object_id = change.object_id AND event.request_id = change.request_id) \
+    AND NOT EXISTS (SELECT 1 FROM event WHERE event.object_id = change.object_id \
+    AND event.organization_id <> change.organization_id)";
 
 /// What SQLite itself can tell of its file.
 async fn pages(db: &DatabaseConnection) -> Result<Result<(), String>, DbErr> {
