@@ -24,6 +24,10 @@ const LINGER_BYTES_MAX: usize = 4 * 1024 * 1024;
 /// While a call is being answered, no more is read ahead than this of what nobody has asked for yet.
 const AHEAD_BYTES_MAX: usize = 48 * 1024;
 
+/// So many bytes are read before what came of them is written: who sends many requests at once and
+/// reads no answer has few answers waiting.
+const TURN_BYTES_MAX: usize = 16 * 1024;
+
 /// An answer may wait this long in all for the other end to read …
 const STALL: Duration = Duration::from_secs(30);
 
@@ -36,6 +40,8 @@ pub(crate) struct Line {
     pace: Rc<Pace>,
     idle: Alarm,
     stall: Stall,
+    /// Bytes read since others had their turn.
+    turn: usize,
     _place: Place,
 }
 
@@ -65,7 +71,7 @@ impl Line {
             reader: RefCell::new(None),
         };
         let (pace, idle, stall) = (Rc::new(pace), Alarm::default(), Stall::default());
-        Self { io, pace, idle, stall, _place: place }
+        Self { io, pace, idle, stall, turn: 0, _place: place }
     }
 
     pub(crate) fn pace(&self) -> Rc<Pace> {
@@ -111,10 +117,16 @@ impl AsyncRead for Line {
         cx: &mut Context<'_>,
         buffer: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
-        let Self { io, pace, idle, stall, .. } = self.get_mut();
+        let Self { io, pace, idle, stall, turn, .. } = self.get_mut();
         let answering = pace.answering.get() > 0;
-        if answering && pace.ahead.get() >= AHEAD_BYTES_MAX {
+        // Nothing more is asked of who does not read what was answered.
+        if stall.since.is_some() || answering && pace.ahead.get() >= AHEAD_BYTES_MAX {
             *pace.reader.borrow_mut() = Some(cx.waker().clone());
+            return Poll::Pending;
+        }
+        if *turn >= TURN_BYTES_MAX {
+            *turn = 0;
+            cx.waker().wake_by_ref();
             return Poll::Pending;
         }
         if !answering && pace.idle_bytes.get() >= LINGER_BYTES_MAX {
@@ -124,11 +136,13 @@ impl AsyncRead for Line {
         let before = buffer.filled().len();
         let read = Pin::new(io).poll_read(cx, buffer);
         let bytes = buffer.filled().len().saturating_sub(before);
+        *turn += bytes;
         match read {
             Poll::Ready(_) if answering => pace.ahead.set(pace.ahead.get() + bytes),
             Poll::Ready(_) => pace.idle_bytes.set(pace.idle_bytes.get() + bytes),
             Poll::Pending if answering => {}
             Poll::Pending => {
+                *turn = 0;
                 pace.ahead.set(0);
                 // An answer on its way has a clock of its own.
                 let late = stall.since.is_none()
@@ -148,10 +162,11 @@ impl AsyncWrite for Line {
         cx: &mut Context<'_>,
         bytes: &[u8],
     ) -> Poll<io::Result<usize>> {
-        let Self { io, stall, .. } = self.get_mut();
+        let Self { io, pace, stall, .. } = self.get_mut();
         match Pin::new(io).poll_write(cx, bytes) {
             Poll::Ready(Ok(written)) => {
                 stall.went_on(written);
+                pace.read_on();
                 Poll::Ready(Ok(written))
             }
             Poll::Pending if stall.is_over(cx) => Poll::Ready(Err(io::ErrorKind::TimedOut.into())),
