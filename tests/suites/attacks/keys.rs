@@ -361,7 +361,10 @@ async fn a_sandbox_key_touches_nothing_live(db: Db) {
         let answer = send(server, key, query, &json!({})).await;
         assert_eq!(answer.body["errors"][0]["extensions"]["code"], "live_only", "{}", answer.body);
         let call = server.call_as(key, "POST", "/v1/organizations").json(&found);
-        call.header("Idempotency-Key", "mine").send().await.expect_problem(403, "live_only");
+        call.header("Idempotency-Key", &format!("mine {}", &key[40..]))
+            .send()
+            .await
+            .expect_problem(403, "live_only");
     }
     // The same name of a call is another call here.
     let call = server.call("POST", "/v1/brands").json(&json!({"name": "Live"}));
