@@ -4,6 +4,7 @@
 //! and an audit row in the journal, which [`Tx::commit`] writes before it commits: so a change, its
 //! events and its audit rows are there together or not at all, and no handler can forget one.
 
+use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use chrono::{DateTime, Utc};
@@ -49,6 +50,8 @@ struct Journal {
     jobs: Vec<Job>,
     signals: Vec<&'static str>,
     guard: Option<Guard>,
+    /// What the logs of other organizations say of where a change of theirs came from.
+    outside: HashMap<Uuid, Origin>,
 }
 
 /// `If-Match`: the version that the object of the call must have.
@@ -393,7 +396,8 @@ impl Tx {
     /// Writes the journal and the answers that are to be remembered; then commits.
     #[expect(clippy::disallowed_methods, reason = "the journal's own rows")]
     pub async fn commit(self, answers: Vec<idempotency_record::Model>) -> Result<Committed> {
-        let Journal { events, audit, jobs, signals, guard } = std::mem::take(&mut *self.journal());
+        let Journal { events, audit, jobs, signals, guard, .. } =
+            std::mem::take(&mut *self.journal());
         if guard.is_some_and(|guard| !guard.checked) {
             return Err(Problem::internal("If-Match was given and never checked"));
         }
@@ -469,8 +473,8 @@ impl Tx {
     }
 
     /// A change goes into the log of the organization that has the object. Where that is another than
-    /// the caller's, as when one is founded, it is not told who did it from outside, and the caller's
-    /// own audit log says only which object was made.
+    /// the caller's, as when one is founded, it is not told who did it from outside, nor by which
+    /// call, and the caller's own audit log says only which object was made.
     fn note<V: Noun>(
         &self,
         event: &'static Event,
@@ -490,19 +494,24 @@ impl Tx {
         let previous =
             if after.is_some() { was.clone().filter(|_| before.is_some()) } else { None };
         let outside = object.organization != cx.organization;
+        let system = outside.then(|| {
+            let made = || Origin::system(cx.origin.operation, &cx.origin.api_version);
+            self.journal().outside.entry(object.organization).or_insert_with(made).clone()
+        });
         let actor = if outside { Actor { kind: "system", id: None } } else { cx.actor.clone() };
+        let origin = system.as_ref().unwrap_or(&cx.origin);
         let entry = audit_entry::Model {
             id: Uuid::now_v7(),
             organization_id: object.organization,
-            operation: cx.origin.operation.to_owned(),
+            operation: origin.operation.to_owned(),
             object_type: V::NAME.to_owned(),
             object_id: object_id.clone(),
             actor_type: actor.kind.to_owned(),
             actor_id: actor.id.clone(),
-            ip: cx.origin.ip.clone().filter(|_| !outside),
-            user_agent: cx.origin.user_agent.clone().filter(|_| !outside),
-            request_id: cx.origin.request_id,
-            traceparent: cx.origin.traceparent.clone(),
+            ip: origin.ip.clone(),
+            user_agent: origin.user_agent.clone(),
+            request_id: origin.request_id,
+            traceparent: origin.traceparent.clone(),
             before: was,
             after: is,
             created_at: cx.now,
@@ -514,6 +523,8 @@ impl Tx {
             actor_id: cx.actor.id.clone(),
             ip: cx.origin.ip.clone(),
             user_agent: cx.origin.user_agent.clone(),
+            request_id: cx.origin.request_id,
+            traceparent: cx.origin.traceparent.clone(),
             before: None,
             after: Some(json!({ "id": object_id })),
             ..entry.clone()
@@ -530,8 +541,8 @@ impl Tx {
             api_version: cx.origin.api_version.clone(),
             actor_type: actor.kind.to_owned(),
             actor_id: actor.id,
-            request_id: cx.origin.request_id,
-            traceparent: cx.origin.traceparent.clone(),
+            request_id: origin.request_id,
+            traceparent: origin.traceparent.clone(),
             data: after.or(before).unwrap_or_default(),
             previous,
             created_at: cx.now,

@@ -120,7 +120,11 @@ pub const FIXTURES: &[Fixture] = &[
             Action { verb: "rotate", body: Some(|| json!({"overlap_seconds": 60})), after: &[] },
             act("revoke", &[]),
         ],
-        needs: &[("create", &["catalog:read"]), ("rotate", &["catalog:read"])],
+        needs: &[
+            ("create", &["catalog:read"]),
+            ("update", &["catalog:read"]),
+            ("rotate", &["catalog:read"]),
+        ],
         ..NONE
     },
     Fixture { resource: "audit_entry", origin: Origin::Noted, ..NONE },
