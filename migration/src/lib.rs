@@ -9,6 +9,8 @@ mod m20261120_000005_collections;
 mod m20261120_000006_jobs;
 mod m20261120_000007_webhooks;
 mod m20261120_000008_trusted_documents;
+mod m20261121_000001_endpoint_scopes;
+mod m20261121_000009_undecided;
 mod m20261121_000010_key_lineage;
 
 pub use sea_orm_migration::MigratorTrait;
@@ -28,7 +30,9 @@ impl MigratorTrait for Migrator {
             Box::new(Whole(m20261120_000006_jobs::Migration)),
             Box::new(Whole(m20261120_000007_webhooks::Migration)),
             Box::new(Whole(m20261120_000008_trusted_documents::Migration)),
+            Box::new(Whole(m20261121_000001_endpoint_scopes::Migration)),
             Box::new(Whole(m20261121_000010_key_lineage::Migration)),
+            Box::new(Whole(m20261121_000009_undecided::Migration)),
         ]
     }
 }

@@ -45,6 +45,7 @@ pub struct Setup {
     /// `sqlite://…` or `postgres://…`.
     pub database_url: String,
     settings: Vec<(String, String)>,
+    errors: Option<PathBuf>,
     data: std::sync::Arc<Data>,
 }
 
@@ -67,7 +68,12 @@ struct Data {
 impl Setup {
     /// An empty database and these settings (`BODEGA_…`).
     pub async fn of(db: Db, settings: &[(&str, &str)]) -> Self {
-        let folder = TempDir::new().expect("a folder");
+        Self::within(&std::env::temp_dir(), db, settings).await
+    }
+
+    /// The same, with its data in a folder of its own within this one.
+    pub async fn within(place: &Path, db: Db, settings: &[(&str, &str)]) -> Self {
+        let folder = TempDir::new_in(place).expect("a folder");
         let (database_url, drop) = match db {
             Db::Sqlite => {
                 (format!("sqlite://{}?mode=rwc", folder.path().join("bodega.db").display()), None)
@@ -90,7 +96,14 @@ impl Setup {
             ("BODEGA_LOG".to_owned(), "warn".to_owned()),
         ];
         all.extend(settings.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())));
-        Self { database_url, settings: all, data: std::sync::Arc::new(Data { folder, drop }) }
+        let data = std::sync::Arc::new(Data { folder, drop });
+        Self { database_url, settings: all, errors: None, data }
+    }
+
+    /// The same, with its error output appended to this file.
+    pub fn with_errors_in(mut self, file: PathBuf) -> Self {
+        self.errors = Some(file);
+        self
     }
 
     /// The same, with one more setting.
@@ -110,6 +123,10 @@ impl Setup {
     }
 
     fn spawn(&self, words: &[&str]) -> Child {
+        let errors = self.errors.as_ref().map_or_else(Stdio::inherit, |file| {
+            let file = std::fs::OpenOptions::new().create(true).append(true).open(file);
+            file.expect("a file for its error output").into()
+        });
         Command::new(binary())
             .args(words)
             .env_remove("BODEGA_BLESS")
@@ -121,6 +138,7 @@ impl Setup {
             .current_dir(self.data.folder.path())
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
+            .stderr(errors)
             .kill_on_drop(true)
             .spawn()
             .expect("the bodega program starts")

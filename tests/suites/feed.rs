@@ -83,7 +83,7 @@ async fn a_stream_goes_on_where_it_was_left(db: Db) {
 async fn a_key_ends_its_streams(db: Db) {
     let server = Server::start(db).await;
     settled(&server).await;
-    let (id, key) = server.key(&["events:read"]).await;
+    let (id, key) = server.key(&["events:read", "catalog:read"]).await;
     let mut stream = Stream::open(&server, &key, "", None).await;
     server.call("POST", &format!("/v1/api_keys/{id}/revoke")).send().await.expect(200);
     brand(&server, "Secret").await;

@@ -1,6 +1,7 @@
 //! Every suite, in one program: a module each.
 
 mod attacks;
+mod backup;
 mod catalog;
 mod chaos;
 mod contract;
@@ -15,6 +16,8 @@ mod listen;
 mod outage;
 mod paging;
 mod races;
+mod retention;
 mod selection;
 mod ssrf;
+mod storage;
 mod walk;

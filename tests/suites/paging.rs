@@ -21,6 +21,7 @@ const ROUNDS: usize = 10;
 const CHANGES_SEED: u64 = 0x0b0d_e6a5_eed0_0001;
 
 /// Rows whose titles and times are shared by several, so that ties are broken again and again.
+#[expect(clippy::disallowed_methods, reason = "the test's own rows, on its own connection")]
 async fn load(server: &Server) {
     let series = match server.backend() {
         DbBackend::Postgres => format!("SELECT i FROM generate_series(0, {ROWS} - 1) AS g(i)"),

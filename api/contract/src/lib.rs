@@ -15,7 +15,9 @@ mod resource;
 mod schema;
 
 pub use list::{FilterKind, FilterRule, ListRules, WrongValue, id_prefix, read_id};
-pub use operation::{Deprecation, Handler, Input, Kind, Method, Operation, Output, Reply};
+pub use operation::{
+    Deprecation, Handler, Input, Kind, Method, Operation, Output, Prepared, Reply,
+};
 pub use ports::{
     Authenticator, Caller, Counted, Entry, LimitState, Limiter, Plan, Policy, Principal, Quota,
     Recorder,

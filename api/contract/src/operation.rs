@@ -1,8 +1,10 @@
 //! What a door sees of an operation: everything but its body.
 
-use std::sync::Arc;
+use std::any::Any;
+use std::fmt;
+use std::sync::{Arc, Mutex, PoisonError};
 
-use bodega_kernel::{Code, Cx, Event, ListQuery, Page, Result, Tx};
+use bodega_kernel::{Code, Cx, Event, ListQuery, Page, Problem, Result, Tx};
 use futures::future::BoxFuture;
 use serde_json::Value;
 
@@ -127,6 +129,8 @@ pub struct Operation {
     pub fails: Vec<&'static Code>,
     /// What of it goes away.
     pub deprecated: Vec<Deprecation>,
+    /// What is worked out for it before its transaction is opened, where it has much to read.
+    pub prepare: Option<Prepare>,
     /// The function behind it; only the corridor runs it.
     pub handler: Handler,
 }
@@ -149,6 +153,31 @@ pub struct Input {
     pub body: Value,
     /// The version the object must have.
     pub if_match: Option<i64>,
+    /// What was worked out before.
+    pub prepared: Option<Prepared>,
+}
+
+/// What an operation worked out before its transaction; only the operation knows what it is.
+#[derive(Clone)]
+pub struct Prepared(Arc<Mutex<Option<Box<dyn Any + Send>>>>);
+
+impl Prepared {
+    pub(crate) fn of(what: impl Any + Send) -> Self {
+        Self(Arc::new(Mutex::new(Some(Box::new(what)))))
+    }
+
+    /// What it is, once.
+    pub(crate) fn take<P: Any + Send>(&self) -> Result<P> {
+        let what = self.0.lock().unwrap_or_else(PoisonError::into_inner).take();
+        let what = what.and_then(|what| what.downcast().ok()).map(|what| *what);
+        what.ok_or_else(|| Problem::internal("an operation that nothing was prepared for"))
+    }
+}
+
+impl fmt::Debug for Prepared {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Prepared")
+    }
 }
 
 /// What a handler gives back.
@@ -160,6 +189,9 @@ pub enum Reply {
 }
 
 type Run<C> = Arc<dyn Fn(C, Input) -> BoxFuture<'static, Result<Reply>> + Send + Sync>;
+
+/// Works out, from a reader and before the transaction is opened, what a command needs.
+pub type Prepare = Arc<dyn Fn(Cx, Input) -> BoxFuture<'static, Result<Prepared>> + Send + Sync>;
 
 /// The function behind an operation, its types erased.
 #[derive(Clone)]

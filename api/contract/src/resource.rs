@@ -15,7 +15,7 @@ use serde_json::Value;
 use utoipa::ToSchema;
 use uuid::Uuid;
 
-use crate::operation::{Handler, Input, Reply};
+use crate::operation::{Handler, Input, Prepared, Reply};
 use crate::{
     Deprecation, FilterKind, FilterRule, Kind, ListRules, Method, Operation, Output, Schema,
     Schemas,
@@ -107,9 +107,11 @@ impl<V: Noun> Resource<V> {
         let handler = query(move |cx, input| {
             let page = run(cx, input.list.unwrap_or_else(unreachable_list));
             Box::pin(async move {
-                let Page { data, next_cursor, prev_cursor, total_count, cursors } = page.await?;
+                let Page { data, next_cursor, prev_cursor, total_count, cursors, reached } =
+                    page.await?;
                 let data = data.iter().map(json).collect::<Result<_>>()?;
-                Ok(Reply::Page(Page { data, next_cursor, prev_cursor, total_count, cursors }))
+                let page = Page { data, next_cursor, prev_cursor, total_count, cursors, reached };
+                Ok(Reply::Page(page))
             })
         });
         let name = self.parts.plural.replace('_', " ");
@@ -263,6 +265,50 @@ impl<V: Noun> Resource<V> {
         let output = Output::One(self.parts.schemas.add_output::<O>());
         let mut action = self.parts.acting(verb, about, output, on_object_with(run));
         action.input = Some(Schema::new(self.parts.schemas.add::<I>()));
+        self.push(action)
+    }
+
+    /// An action that has much to read before it changes anything: `prepare` does that from a reader,
+    /// before the transaction is opened, and `run` is given what it worked out. In an atomic batch it
+    /// does so before any line is done.
+    pub fn action_prepared<I, P, O, F, G>(
+        mut self,
+        verb: &'static str,
+        about: &str,
+        prepare: fn(Cx, Id<V>, I) -> F,
+        run: fn(Tx, Id<V>, I, P) -> G,
+    ) -> Self
+    where
+        I: DeserializeOwned + ToSchema + Send + 'static,
+        P: Send + 'static,
+        O: Serialize + ToSchema + Send + 'static,
+        F: Future<Output = Result<P>> + Send + 'static,
+        G: Future<Output = Result<O>> + Send + 'static,
+    {
+        let output = Output::One(self.parts.schemas.add_output::<O>());
+        let handler = command(move |tx, input| {
+            let prepared = input.prepared.clone();
+            let read = input.object::<V>(&tx).and_then(|id| {
+                let missing = || Problem::internal("an operation that nothing was prepared for");
+                let prepared = prepared.ok_or_else(missing)?.take::<P>()?;
+                Ok((id, input.body::<I>()?, prepared))
+            });
+            match read {
+                Ok((id, body, prepared)) => reply(run(tx, id, body, prepared)),
+                Err(problem) => Box::pin(async { Err(problem) }),
+            }
+        });
+        let mut action = self.parts.acting(verb, about, output, handler);
+        action.input = Some(Schema::new(self.parts.schemas.add::<I>()));
+        action.prepare = Some(Arc::new(move |cx, input: Input| {
+            match input.id().and_then(|id| Ok((id, input.body()?))) {
+                Ok((id, body)) => {
+                    let prepared = prepare(cx, id, body);
+                    Box::pin(async move { prepared.await.map(Prepared::of) })
+                }
+                Err(problem) => Box::pin(async { Err(problem) }),
+            }
+        }));
         self.push(action)
     }
 
@@ -475,6 +521,7 @@ impl Declared {
             emits: Vec::new(),
             fails: Vec::new(),
             deprecated: Vec::new(),
+            prepare: None,
             handler,
         }
     }

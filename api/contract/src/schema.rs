@@ -94,7 +94,9 @@ impl Schemas {
             let part = part.replace("~1", "/").replace("~0", "~");
             let property = found.get("properties").and_then(|all| all.get(&part));
             let inner = property.or_else(|| found.get("items"));
-            found = self.resolve(inner.or_else(|| found.get("additionalProperties"))?)?;
+            // `additionalProperties: false` leads nowhere.
+            let inner = inner.or_else(|| found.get("additionalProperties"))?;
+            found = self.resolve(inner).filter(|schema| schema.is_object())?;
         }
         Some(found)
     }

@@ -7,6 +7,7 @@ use serde_json::Value;
 use utoipa::ToSchema;
 
 use crate::corridor::{Walk, authorize};
+use crate::prepare::Lines;
 use crate::{Answer, Call, Corridor, idempotency};
 
 /// The resource that batches are documented under.
@@ -119,6 +120,7 @@ pub fn batches() -> Declared {
         emits: Vec::new(),
         fails: vec![&problem::BATCH_ABORTED],
         deprecated: Vec::new(),
+        prepare: None,
         handler: Handler::Batch,
     };
     Declared::bare(BATCH, "Many operations in one call", schemas, vec![operation])
@@ -139,6 +141,7 @@ impl Corridor {
         tx: Option<&Tx>,
         body: Value,
         key: Option<&str>,
+        mut prepared: Lines,
     ) -> Result<(Value, bool)> {
         let batch: BatchRequest = serde_json::from_value(body).map_err(Problem::internal)?;
         let paths: Vec<_> = batch.operations.iter().map(|line| line.path.clone()).collect();
@@ -147,7 +150,10 @@ impl Corridor {
         for (index, line) in batch.operations.into_iter().enumerate() {
             // A line without a key of its own takes the batch's, so that a retry finds what was done.
             let result = match self.line(line, key.filter(|_| tx.is_none()), index) {
-                Ok(call) => self.next_line(walk, call, tx).await,
+                Ok(call) => {
+                    let prepared = prepared.remove(&index);
+                    self.next_line(walk, Call { prepared, ..call }, tx).await
+                }
                 Err(problem) => Err(problem),
             };
             let result = match result {
@@ -203,7 +209,12 @@ impl Corridor {
     }
 
     /// The call that a line stands for.
-    fn line(&self, line: BatchLine, key: Option<&str>, index: usize) -> Result<Call<'_>> {
+    pub(crate) fn line(
+        &self,
+        line: BatchLine,
+        key: Option<&str>,
+        index: usize,
+    ) -> Result<Call<'_>> {
         let method = match line.method {
             BatchMethod::Get => Method::Get,
             BatchMethod::Post => Method::Post,

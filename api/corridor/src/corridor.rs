@@ -5,7 +5,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use bodega_contract::{
-    Authenticator, Caller, Handler, Input, Kind, Limiter, Operation, Recorder, Registry, Reply,
+    Authenticator, Caller, Handler, Input, Kind, Limiter, Operation, Prepared, Recorder, Registry,
+    Reply,
 };
 use bodega_kernel::{
     Budget, Cx, FieldError, Platform, Problem, Result, ScopeSet, Size, Tx, Versions, json, problem,
@@ -18,6 +19,7 @@ use serde_json::{Map, Value};
 
 use crate::followers::Followers;
 use crate::idempotency::{self, InProgress, Seal};
+use crate::prepare::Lines;
 use crate::query::{self, Ask, Expand, Shape};
 use crate::shares::Turns;
 use crate::validate;
@@ -52,6 +54,8 @@ pub struct Call<'a> {
     pub at_once: bool,
     /// Whoever waits for news has a place among those who follow already.
     pub placed: bool,
+    /// What was worked out for it before the transaction that it is a line of; the corridor's own.
+    pub prepared: Option<Result<Prepared>>,
 }
 
 impl<'a> Call<'a> {
@@ -69,6 +73,7 @@ impl<'a> Call<'a> {
             ask: Ask::default(),
             at_once: false,
             placed: false,
+            prepared: None,
         }
     }
 
@@ -161,7 +166,13 @@ impl Corridor {
                 let said = said.or_else(|| panic.downcast_ref::<&str>().copied());
                 Err(Problem::internal(format!("panic: {}", said.unwrap_or("?"))))
             }
-            Err(_) => Err(Problem::new(&problem::BUSY).retry_after(1)),
+            // It may have been on its way to the end.
+            Err(_) => Err(Problem::new(&problem::BUSY).retry_after(1).detail(text(
+                "The call took too long; a change it asked for may have been made. Try again with \
+                 the same `Idempotency-Key`.",
+                "La llamada tardó demasiado; el cambio que pedía puede haberse hecho. Intente de \
+                 nuevo con la misma `Idempotency-Key`.",
+            ))),
         }
     }
 
@@ -201,7 +212,7 @@ impl Corridor {
             let cx = tx.map_or(walk.cx, Tx::cx);
             cx.wait_turn().await?;
             let body = call.body.unwrap_or_default();
-            let input = Input { id: call.id, list: shape.list, body, if_match: None };
+            let input = Input { id: call.id, list: shape.list, body, ..Input::default() };
             let reply = run(cx.clone(), input).await?;
             let mut body = self.shaped(cx, operation, reply, shape.expand, shape.fields).await?;
             self.platform.versions.downgrade(walk.version, operation.id, &mut body);
@@ -211,7 +222,7 @@ impl Corridor {
     }
 
     /// Checks query and body against the operation's schema; an old body is brought up to date first.
-    fn valid(&self, walk: &Walk<'_>, call: &mut Call<'_>) -> Result<Shape> {
+    pub(crate) fn valid(&self, walk: &Walk<'_>, call: &mut Call<'_>) -> Result<Shape> {
         if let Some(fault) = call.fault.take() {
             return Err(fault);
         }
@@ -248,7 +259,7 @@ impl Corridor {
     async fn command(
         &self,
         walk: &Walk<'_>,
-        call: Call<'_>,
+        mut call: Call<'_>,
         links: &[Expand],
         tx: Option<&Tx>,
     ) -> Result<Answer> {
@@ -264,15 +275,23 @@ impl Corridor {
             && call.body.as_ref().is_none_or(|body| body["atomic"] != true);
         if lone_lines {
             let body = call.body.unwrap_or_default();
-            let (body, _) = self.run_batch(walk, None, body, key.as_deref()).await?;
+            let (body, _) = self.run_batch(walk, None, body, key.as_deref(), Lines::new()).await?;
             return Ok(Answer { status: operation.status, body, replayed: false });
+        }
+        let mut lines = Lines::new();
+        if tx.is_none() {
+            if let (Handler::Batch, Some(body)) = (&operation.handler, &call.body) {
+                lines = self.prepare_lines(walk, body).await;
+            }
+            call.prepared = self.prepared(walk, &call).await;
         }
         let cx = tx.map_or(walk.cx, Tx::cx);
         let open = match tx {
             Some(tx) => tx.doing(operation.id),
             None => Tx::open(&cx.doing(operation.id)).await?,
         };
-        let done = match self.handle(walk, &open, call, key.as_deref(), &fingerprint).await {
+        let done = self.handle(walk, &open, call, lines, key.as_deref(), &fingerprint).await;
+        let done = match done {
             Ok(done) => self.shown(&open, operation.resource, done, links).await,
             Err(problem) => Err(problem),
         };
@@ -320,6 +339,7 @@ impl Corridor {
         walk: &Walk<'_>,
         tx: &Tx,
         call: Call<'_>,
+        lines: Lines,
         key: Option<&str>,
         fingerprint: &[u8],
     ) -> Result<Done> {
@@ -338,11 +358,12 @@ impl Corridor {
         let operation = call.operation;
         let (mut body, stays) = match &operation.handler {
             Handler::Batch => {
-                self.run_batch(walk, Some(tx), call.body.unwrap_or_default(), None).await?
+                self.run_batch(walk, Some(tx), call.body.unwrap_or_default(), None, lines).await?
             }
             Handler::Command(run) => {
                 let body = call.body.unwrap_or_default();
-                let input = Input { id: call.id, body, if_match: call.if_match, list: None };
+                let (if_match, prepared) = (call.if_match, call.prepared.transpose()?);
+                let input = Input { id: call.id, body, if_match, list: None, prepared };
                 match run(tx.clone(), input).await? {
                     Reply::One(body) => (body, true),
                     Reply::Page(_) => return Err(Problem::internal("a command answered a page")),
@@ -432,6 +453,9 @@ impl Corridor {
                 if let Some(total) = page.total_count {
                     body.insert("total_count".to_owned(), total.into());
                 }
+                if let Some(reached) = page.reached {
+                    body.insert("reached".to_owned(), reached.into());
+                }
                 if !page.cursors.is_empty() {
                     body.insert("cursors".to_owned(), page.cursors.into());
                 }
@@ -454,10 +478,7 @@ pub(crate) fn authorize(scopes: &ScopeSet, scope: &str) -> Result<()> {
     if scope.is_empty() || scopes.holds(scope) {
         return Ok(());
     }
-    Err(Problem::new(&problem::INSUFFICIENT_SCOPE).with("scope", scope).detail(text(
-        format!("The key does not have the scope `{scope}`."),
-        format!("La clave no tiene el permiso `{scope}`."),
-    )))
+    Err(Problem::lacks(scope))
 }
 
 /// A refusal that another try would meet again; what may pass next time is not remembered.

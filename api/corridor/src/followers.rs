@@ -70,7 +70,7 @@ mod tests {
     fn many_who_take_what_they_can_leave_places_for_others() {
         let all = Followers::default();
         let mut places = Vec::new();
-        for _ in 0..20 {
+        for _ in 0..8 {
             let organization = Uuid::now_v7();
             for _ in 0..10 {
                 let key = Uuid::now_v7();

@@ -5,7 +5,7 @@ use std::sync::{Mutex, PoisonError};
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use bodega_kernel::{Cx, FieldError, Problem, Result, Tx, problem, text};
+use bodega_kernel::{Cx, FieldError, Problem, Result, Retention, Tx, problem, text};
 use chacha20poly1305::ChaCha20Poly1305;
 use chacha20poly1305::aead::{Aead, KeyInit};
 use chrono::TimeDelta;
@@ -16,7 +16,6 @@ use uuid::Uuid;
 
 use crate::{Answer, Call};
 
-const KEPT_HOURS: i64 = 48;
 const KEY_CHARS_MAX: usize = 255;
 
 /// The keys being answered by this process; other nodes are held off by the database.
@@ -115,7 +114,8 @@ impl Seal {
 
 /// What is kept under a key, if anything is.
 pub(crate) async fn remembered(tx: &Tx, key: &str) -> Result<Option<Record>> {
-    tx.remembered(key, tx.now - TimeDelta::hours(KEPT_HOURS)).await
+    let kept = TimeDelta::hours(Retention::of(&tx.platform).idempotency_hours.into());
+    tx.remembered(key, tx.now - kept).await
 }
 
 /// The answer that was given before, if it was given to the same request.

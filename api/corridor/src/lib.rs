@@ -14,6 +14,7 @@ mod expand;
 mod followers;
 mod idempotency;
 mod noted;
+mod prepare;
 mod query;
 mod shares;
 mod validate;

@@ -47,7 +47,15 @@ pub struct Visit<'a> {
     budget: Arc<Budget>,
     started: Instant,
     created_at: DateTime<Utc>,
+    /// What it came for, until the request log says what became of it.
+    under_way: Option<(&'static str, &'static str)>,
 }
+
+/// The status in the request log of what its caller did not wait for.
+const GONE_STATUS: u16 = 499;
+
+/// Its code there.
+const GONE: &str = "caller_gone";
 
 /// What the request log is to say of a visit.
 pub struct Leave<'a> {
@@ -66,8 +74,14 @@ pub struct Leave<'a> {
 }
 
 impl Corridor {
-    /// Walks a call from one end to the other.
-    pub async fn dispatch(&self, caller: &Caller, mut call: Call<'_>) -> Outcome {
+    /// Walks a call from one end to the other. What of it takes time to arrive is filled in once it is
+    /// known who sent it; what is wrong with that goes to [`Call::fault`].
+    pub async fn dispatch<'c>(
+        &self,
+        caller: &Caller,
+        mut call: Call<'c>,
+        fill: impl AsyncFnOnce(&mut Call<'c>, &Principal),
+    ) -> Outcome {
         let operation = call.operation;
         let mut outcome = Outcome {
             result: Err(Problem::new(&problem::UNAUTHENTICATED)),
@@ -84,6 +98,8 @@ impl Corridor {
             }
         };
         outcome.principal = Some(visit.principal.clone());
+        visit.begin(operation.id, operation.method.as_str());
+        fill(&mut call, &visit.principal).await;
         call.read_body();
         outcome.deprecated = call.deprecated();
         let idempotency_key = call.idempotency_key.clone();
@@ -95,7 +111,7 @@ impl Corridor {
             }
             Err(problem) => Err(problem),
         };
-        (outcome.limits, outcome.version) = (visit.limits, visit.version);
+        (outcome.limits, outcome.version) = (visit.limits.take(), visit.version);
         let (status, code) = match &outcome.result {
             Ok(answer) => {
                 (answer.status, answer.body["code"].as_str().filter(|_| answer.status >= 400))
@@ -127,6 +143,7 @@ impl Corridor {
             principal,
             started,
             created_at,
+            under_way: None,
         })
     }
 
@@ -244,9 +261,25 @@ impl Visit<'_> {
         self.version
     }
 
+    /// What is about to be done, for the request log: where the caller goes away before it is done,
+    /// the log says so.
+    pub fn begin(&mut self, operation: &'static str, method: &'static str) {
+        self.under_way = Some((operation, method));
+    }
+
+    /// Ends it without a word in the request log: what it came for is done in another visit.
+    pub fn pass(mut self) {
+        self.under_way = None;
+    }
+
     /// Notes what was done in the request log.
-    pub fn leave(self, what: Leave<'_>) {
-        let Self { corridor, caller, noted, principal, .. } = &self;
+    pub fn leave(mut self, what: Leave<'_>) {
+        self.under_way = None;
+        self.note(what);
+    }
+
+    fn note(&self, what: Leave<'_>) {
+        let Self { corridor, caller, noted, principal, .. } = self;
         let subject = |(operation, deprecation): (&Operation, Deprecation)| {
             (format!("{}{}", operation.id, deprecation.field.unwrap_or_default()), deprecation)
         };
@@ -290,6 +323,15 @@ impl Visit<'_> {
             self.budget.clone(),
         )
         .allowing(principal.numbers)
+    }
+}
+
+impl Drop for Visit<'_> {
+    fn drop(&mut self) {
+        let Some((operation, method)) = self.under_way.take() else { return };
+        let (idempotency_key, deprecated) = (None, Vec::new());
+        let (status, code) = (GONE_STATUS, Some(GONE));
+        self.note(Leave { operation, method, status, code, idempotency_key, deprecated });
     }
 }
 

@@ -95,8 +95,10 @@ impl Dialer {
             Some(Host::Domain(name)) => name,
             None => return Err(Outcome::AddressRefused(Refusal::NoHost)),
         };
+        // Whoever names a host must not learn whether a name server of the operator's own knows it:
+        // a name that leads to no permitted address is one that leads nowhere.
         let resolved = self.resolver.resolve(name).await.map_err(|_| Outcome::DnsFailure)?;
-        self.permitted(resolved)
+        self.permitted(resolved).map_err(|_| Outcome::DnsFailure)
     }
 
     fn permitted(&self, addresses: Vec<IpAddr>) -> Result<Vec<IpAddr>, Outcome> {

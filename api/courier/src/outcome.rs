@@ -29,9 +29,10 @@ pub enum Outcome {
     ConnectTimeout,
     /// No answer in time.
     Timeout,
-    /// The host's name did not resolve.
+    /// The host's name did not resolve, or to no address that is posted to: which of both is told
+    /// to nobody.
     DnsFailure,
-    /// The address is not posted to.
+    /// The address, as the URL has it, is not posted to.
     AddressRefused(Refusal),
     /// No connection to the receiver.
     ConnectionFailed(ConnectFault),
@@ -159,8 +160,8 @@ impl Outcome {
                 text("The receiver did not answer in time.", "El receptor no respondió a tiempo.")
             }
             Self::DnsFailure => text(
-                "The host's name did not resolve to an address.",
-                "El nombre del servidor no resolvió a ninguna dirección.",
+                "The host's name did not resolve to an address that may be posted to.",
+                "El nombre del servidor no resolvió a una dirección a la que se pueda enviar.",
             ),
             Self::ConnectionFailed(ConnectFault::Refused) => text(
                 "Nothing listens at the receiver's address and port.",

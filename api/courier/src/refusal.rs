@@ -6,8 +6,8 @@ use bodega_kernel::{Language, Text, text};
 
 /// Why an address is refused, when it is saved or when it is connected to.
 ///
-/// None of them names the address that a host resolved to: that would tell a stranger what a
-/// private name server knows.
+/// None of them is told of the addresses that a host's name resolves to: that would tell a stranger
+/// what a private name server knows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Refusal {
     /// More than 2,048 bytes.
@@ -28,9 +28,9 @@ pub enum Refusal {
     Port,
     /// A name that means something on a private network only: `localhost`, `nas.local`, `intranet`.
     PrivateName,
-    /// The host is, or resolves to, an address that is not on the public internet.
+    /// The host is an address that is not on the public internet.
     PrivateAddress,
-    /// The host is, or resolves to, a public address of the machine that Bodega runs on.
+    /// The host is a public address of the machine that Bodega runs on.
     OwnAddress,
 }
 

@@ -6,13 +6,13 @@ use std::sync::{Arc, PoisonError, RwLock};
 
 use chrono::{DateTime, Utc};
 use entity::Owned;
-use sea_orm::{ColumnTrait, DatabaseTransaction, QueryFilter};
+use sea_orm::{ColumnTrait, QueryFilter, Select};
 use tokio::sync::Semaphore;
 use uuid::Uuid;
 
 use crate::{
     Budget, Clock, Database, Id, Language, Noun, Numbers, Problem, Result, ScopeSet, Sealer,
-    Signals, Source, Vault, Versions,
+    Signals, Source, Transaction, Vault, Versions,
 };
 
 /// What lives as long as the process.
@@ -211,7 +211,7 @@ impl Cx {
     }
 
     /// The same, reading from an open transaction.
-    pub(crate) fn within(&self, transaction: Arc<DatabaseTransaction>) -> Self {
+    pub(crate) fn within(&self, transaction: Arc<Transaction>) -> Self {
         let inner = Inner::clone(&self.0);
         let source = inner.source.within(transaction);
         Self(Arc::new(Inner { source, ..inner }))
@@ -242,12 +242,22 @@ impl Cx {
         Id::from_uuid(Uuid::now_v7())
     }
 
+    /// The rows of a type that the caller may see: how every question about them begins.
+    pub fn rows<V: Noun>(&self) -> Result<Select<V::Entity>> {
+        self.visible::<V>(V::Entity::of(self.organization))
+    }
+
+    /// Those of these rows that the caller may see.
+    pub(crate) fn visible<V: Noun>(&self, rows: Select<V::Entity>) -> Result<Select<V::Entity>> {
+        Ok(match V::visible(self)? {
+            Some(condition) => rows.filter(condition),
+            None => rows,
+        })
+    }
+
     /// One object.
     pub async fn load<V: Noun>(&self, id: Id<V>) -> Result<V> {
-        let found = V::Entity::of(self.organization)
-            .filter(V::Entity::ID.eq(id.uuid()))
-            .one(self.db())
-            .await?;
+        let found = self.rows::<V>()?.filter(V::Entity::ID.eq(id.uuid())).one(self.db()).await?;
         Ok(found.ok_or_else(|| Problem::not_found(V::NAME))?.into())
     }
 }

@@ -5,12 +5,16 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
-use sea_orm::sqlx::sqlite::{SqliteJournalMode, SqliteSynchronous};
+use sea_orm::sqlx::sqlite::{SqliteConnection, SqliteJournalMode, SqliteSynchronous};
+use sea_orm::sqlx::{self, Connection as _};
 use sea_orm::{
-    ConnectOptions, ConnectionTrait, DatabaseConnection, DatabaseTransaction, DbBackend, DbErr,
-    RuntimeErr, SqliteTransactionMode, Statement, TransactionOptions, TransactionTrait,
+    ConnectOptions, ConnectionTrait, DatabaseConnection, DbBackend, DbErr, RuntimeErr,
+    SqliteTransactionMode, Statement, TransactionOptions, TransactionTrait,
 };
-use tokio::sync::watch;
+use tokio::sync::{Mutex, watch};
+
+use crate::trouble::Noted;
+use crate::{Transaction, Trouble};
 
 const SQLITE_READERS: u32 = 4;
 /// Calls of one organization that read from SQLite at once: twice its readers, so that none is idle.
@@ -30,6 +34,15 @@ const PAGES_PER_CHECKPOINT: &str = "4000";
 const ROWS_AHEAD: usize = 512;
 /// Prepared statements a connection keeps.
 const STATEMENTS_KEPT: usize = 100;
+/// What a log of changes that has grown for once is cut to: rarely reached, as it is begun anew after
+/// some thousand pages.
+const WAL_KEPT_BYTES: &str = "67108864";
+/// Free pages that stay in the file for what comes next, and pages given back in one short step: about
+/// four mebibytes and one.
+const FREE_PAGES_KEPT: i64 = 1_024;
+const FREE_PAGES_A_STEP: i64 = 256;
+/// Steps in one run, a gibibyte in all; the rest waits for the next.
+const STEPS_MAX: usize = 1_024;
 /// Tables that SQLite had better know nothing of: they grow a hundredfold between two looks, and what
 /// it took for small then it would read from end to end for a few rows. Unknown tables it takes for
 /// large.
@@ -38,10 +51,12 @@ const LOGS: [&str; 7] = [
     "event",
     "idempotency_record",
     "job",
-    "request",
+    "request_log",
     "webhook_attempt",
     "webhook_delivery",
 ];
+/// While the database takes no changes, sessions are not used for longer.
+const READ_ONLY_SESSION_MAX: Duration = Duration::from_secs(2);
 const IDLE_BEFORE_TEST: Duration = Duration::from_secs(30);
 
 /// The connections of one process.
@@ -52,11 +67,16 @@ pub struct Database {
     connections_max: u32,
     /// Statements that calls have run, for the figures.
     statements: Arc<AtomicU64>,
+    /// Why the last change failed, where the database itself was the reason.
+    noted: Arc<Noted>,
+    /// Held while a change is tried, so that it is tried once however many ask.
+    probing: Arc<Mutex<()>>,
 }
 
 impl Database {
     /// Opens `sqlite://…` or `postgres://…`.
     pub async fn open(url: &str, connections_max: u32) -> Result<Self, DbErr> {
+        let (statements, noted, probing): (_, Arc<Noted>, _) = Default::default();
         let connect = async |size: u32, eager: bool| {
             let mut options = ConnectOptions::new(url);
             options
@@ -72,6 +92,7 @@ impl Database {
                     sqlite
                         .create_if_missing(true)
                         .journal_mode(SqliteJournalMode::Wal)
+                        .pragma("journal_size_limit", WAL_KEPT_BYTES)
                         .synchronous(SqliteSynchronous::Normal)
                         .busy_timeout(BUSY_TIMEOUT)
                         .foreign_keys(true)
@@ -81,17 +102,30 @@ impl Database {
                         .pragma("temp_store", "MEMORY")
                         .row_buffer_size(ROWS_AHEAD)
                         .statement_cache_capacity(STATEMENTS_KEPT)
+                })
+                .map_sqlx_sqlite_pool_opts(|pool| {
+                    pool.after_release(|connection, _| Box::pin(is_at_rest(connection)))
                 });
+            let of_pool = noted.clone();
+            options.map_sqlx_postgres_pool_opts(move |pool| {
+                let noted = of_pool.clone();
+                // A session keeps what it was told at its beginning: only a new one can find a server
+                // that takes changes again.
+                pool.after_release(move |_, session| {
+                    let stale = noted.now() == Some(Trouble::ReadOnly)
+                        && session.age >= READ_ONLY_SESSION_MAX;
+                    Box::pin(async move { Ok(!stale) })
+                })
+            });
             sea_orm::Database::connect(options).await
         };
-        let statements = Arc::default();
         if url.starts_with("sqlite:") {
             let writer = connect(1, true).await?;
             let reader = connect(SQLITE_READERS, true).await?;
-            return Ok(Self { writer, reader, connections_max, statements });
+            return Ok(Self { writer, reader, connections_max, statements, noted, probing });
         }
         let pool = connect(connections_max, true).await?;
-        Ok(Self { writer: pool.clone(), reader: pool, connections_max, statements })
+        Ok(Self { writer: pool.clone(), reader: pool, connections_max, statements, noted, probing })
     }
 
     /// How many calls of one organization may work on it at once: those that read, and those that
@@ -122,12 +156,36 @@ impl Database {
     /// Opens a write transaction; on SQLite it has the write lock from its first statement, so it
     /// can never fail half way because a reader became a writer.
     /// Opened by [`Tx::open`](crate::Tx::open) for operations, and by the workers for what is none.
-    pub async fn begin(&self) -> Result<DatabaseTransaction, DbErr> {
-        bounded(self.writer.begin_with_options(TransactionOptions {
+    #[expect(clippy::disallowed_methods, reason = "the one place where transactions begin")]
+    pub async fn begin(&self) -> Result<Transaction, DbErr> {
+        let begun = bounded(self.writer.begin_with_options(TransactionOptions {
             sqlite_transaction_mode: Some(SqliteTransactionMode::Immediate),
             ..TransactionOptions::default()
         }))
-        .await
+        .await;
+        match begun {
+            Ok(transaction) => Ok(Transaction::new(transaction, self.noted.clone())),
+            Err(error) => {
+                self.noted.failed(&error);
+                Err(error)
+            }
+        }
+    }
+
+    /// What keeps the database from taking changes, if anything does. Where the last change failed,
+    /// tries one: so that it is known when there is room again, even if nobody else asks for a change.
+    pub async fn trouble(&self) -> Result<Option<Trouble>, DbErr> {
+        let alone = self.probing.try_lock();
+        if self.noted.now().is_some() && alone.is_ok() {
+            let transaction = self.begin().await?;
+            let sql = "INSERT INTO setting (name, value) VALUES ('write_probe', $1) \
+                       ON CONFLICT (name) DO UPDATE SET value = excluded.value";
+            let value = uuid::Uuid::now_v7().to_string();
+            let probe = Statement::from_sql_and_values(self.backend(), sql, [value.into()]);
+            transaction.execute_raw(probe).await?;
+            transaction.commit().await?;
+        }
+        Ok(self.noted.now())
     }
 
     /// Lets SQLite look at how its tables are filled, so that it picks the right index; PostgreSQL
@@ -147,6 +205,38 @@ impl Database {
         Ok(())
     }
 
+    /// Gives back to the disk what is free inside SQLite's file, in short steps between which others
+    /// write; says how many pages. PostgreSQL does so by itself; a file that was made before this was
+    /// possible keeps its size until it is restored from a backup.
+    pub async fn shrink(&self) -> Result<i64, DbErr> {
+        if self.backend() != DbBackend::Sqlite {
+            return Ok(0);
+        }
+        let mut given = 0;
+        for _ in 0..STEPS_MAX {
+            let free = self.free_pages().await?;
+            let step = (free - FREE_PAGES_KEPT).min(FREE_PAGES_A_STEP);
+            if step <= 0 {
+                break;
+            }
+            self.writer.execute_unprepared(&format!("PRAGMA incremental_vacuum({step})")).await?;
+            let now = self.free_pages().await?;
+            if now >= free {
+                // A file of the old kind.
+                break;
+            }
+            given += free - now;
+            tokio::task::yield_now().await;
+        }
+        Ok(given)
+    }
+
+    async fn free_pages(&self) -> Result<i64, DbErr> {
+        let sql = Statement::from_string(DbBackend::Sqlite, "PRAGMA freelist_count");
+        let row = self.reader.query_one_raw(sql).await?;
+        row.map_or(Ok(0), |row| row.try_get_by_index(0))
+    }
+
     pub(crate) fn count(&self, statements: u64) {
         self.statements.fetch_add(statements, Ordering::Relaxed);
     }
@@ -155,6 +245,17 @@ impl Database {
     pub fn statements(&self) -> u64 {
         self.statements.load(Ordering::Relaxed)
     }
+}
+
+/// Whether a connection that was given back to the pool may be used again. SQLite ends a transaction by
+/// itself when it cannot write, and the driver goes on counting it as open: what others then begin on
+/// that connection would be a part of something that is never committed. Such a connection is closed.
+async fn is_at_rest(connection: &mut SqliteConnection) -> Result<bool, sqlx::Error> {
+    if connection.is_in_transaction() {
+        // What was dropped is undone by a statement that is still on its way.
+        connection.ping().await?;
+    }
+    Ok(!connection.is_in_transaction())
 }
 
 /// Waits for a statement, but not for ever: a network that is lost, rather than closed, says nothing.

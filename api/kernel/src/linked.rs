@@ -106,7 +106,7 @@ impl Cx {
     where
         Row<V>: ModelTrait<Entity = V::Entity>,
     {
-        let rows = V::Entity::of(self.organization).filter(V::Entity::ID.is_in(ids));
+        let rows = self.rows::<V>()?.filter(V::Entity::ID.is_in(ids));
         let mut linked = Linked::default();
         self.each(rows.stream(self.db()), |row| {
             let id = id_of::<V>(&row);
@@ -126,9 +126,7 @@ impl Cx {
         Row<V>: ModelTrait<Entity = V::Entity>,
         <V::Entity as EntityTrait>::Column: Copy,
     {
-        let rows = V::Entity::of(self.organization)
-            .filter(parent.is_in(parents))
-            .limit(LINKED_MAX as u64 + 1);
+        let rows = self.rows::<V>()?.filter(parent.is_in(parents)).limit(LINKED_MAX as u64 + 1);
         let mut linked = Linked::default();
         let mut ids = Vec::new();
         self.each(rows.stream(self.db()), |row| {

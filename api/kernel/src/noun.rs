@@ -1,11 +1,11 @@
 //! What a resource is called, and which table keeps it.
 
 use entity::Owned;
-use sea_orm::EntityTrait;
+use sea_orm::{Condition, EntityTrait};
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use crate::{Problem, Result, problem};
+use crate::{Cx, Problem, Result, problem};
 
 /// A resource's public type: how it is called, and the table whose rows it shows.
 pub trait Noun: Serialize + ToSchema + From<Row<Self>> + Send + Sync + Sized + 'static {
@@ -17,6 +17,13 @@ pub trait Noun: Serialize + ToSchema + From<Row<Self>> + Send + Sync + Sized + '
     const PLURAL: &'static str;
     /// `prod`: in ids.
     const PREFIX: &'static str;
+
+    /// Which of the organization's rows the caller may see, where that is not all of them. Every
+    /// read through [`Cx`] and every row that [`Tx::load`](crate::Tx::load) takes asks here, so
+    /// that no list, link or action shows what `get` would not.
+    fn visible(_cx: &Cx) -> Result<Option<Condition>> {
+        Ok(None)
+    }
 }
 
 /// A row of the table behind `V`.

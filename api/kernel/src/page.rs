@@ -126,6 +126,9 @@ pub struct Page<V> {
     pub total_count: Option<u64>,
     /// A cursor a row, where the query says which way to go.
     pub cursors: Vec<String>,
+    /// Of a log that is followed: the place up to which it was looked through, also where nothing
+    /// of it was for this caller, so that nobody looks through the same again.
+    pub reached: Option<i64>,
 }
 
 /// What a cursor says, once opened: the row to go on from, and which way.
@@ -156,7 +159,7 @@ impl Cx {
         Row<V>: ModelTrait<Entity = V::Entity>,
     {
         let backend = self.db().get_database_backend();
-        let mut rows = rows;
+        let mut rows = self.visible::<V>(rows)?;
         for filter in &query.filters {
             rows = rows.filter(condition::<V::Entity>(filter, backend)?);
         }
@@ -205,7 +208,7 @@ impl Cx {
             None => Ok(Vec::new()),
         };
         let (cursors, data) = (cursors?, found.into_iter().map(V::from).collect());
-        Ok(Page { data, next_cursor, prev_cursor, total_count, cursors })
+        Ok(Page { data, next_cursor, prev_cursor, total_count, cursors, reached: None })
     }
 
     /// What a cursor is tied to: whose list, of what, filtered and sorted how.

@@ -33,6 +33,20 @@ impl ScopeSet {
         other.names().all(|scope| self.holds(scope))
     }
 
+    /// Whether these are all scopes, also those to come.
+    pub fn is_all(&self) -> bool {
+        self.0.contains("*")
+    }
+
+    /// The scopes that both hold.
+    pub fn shared(&self, other: &Self) -> Self {
+        match (self.is_all(), other.is_all()) {
+            (true, _) => other.clone(),
+            (_, true) => self.clone(),
+            _ => Self(self.0.intersection(&other.0).cloned().collect()),
+        }
+    }
+
     /// The scopes' names, in order.
     pub fn names(&self) -> impl Iterator<Item = &str> {
         self.0.iter().map(String::as_str)

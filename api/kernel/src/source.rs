@@ -6,13 +6,10 @@ use std::sync::Arc;
 
 use futures::stream::BoxStream;
 use futures::{StreamExt, TryFutureExt};
-use sea_orm::{
-    ConnectionTrait, DatabaseTransaction, DbBackend, DbErr, ExecResult, QueryResult, Statement,
-    StreamTrait,
-};
+use sea_orm::{ConnectionTrait, DbBackend, DbErr, ExecResult, QueryResult, Statement, StreamTrait};
 
 use crate::budget::Opened;
-use crate::{Budget, Database, Result, bounded};
+use crate::{Budget, Database, Result, Transaction, bounded};
 
 /// Said by the database's errors where it was us who stopped: read back by `Problem::from`.
 pub(crate) const TOO_MANY_STATEMENTS: &str = "the call runs too many statements";
@@ -22,7 +19,7 @@ pub(crate) const OPEN_TOO_LONG: &str = "the transaction was open for too long";
 #[derive(Clone)]
 pub struct Source {
     db: Database,
-    transaction: Option<(Arc<DatabaseTransaction>, Opened)>,
+    transaction: Option<(Arc<Transaction>, Opened)>,
     budget: Arc<Budget>,
 }
 
@@ -31,7 +28,7 @@ impl Source {
         Self { db, transaction: None, budget }
     }
 
-    pub(crate) fn within(&self, transaction: Arc<DatabaseTransaction>) -> Self {
+    pub(crate) fn within(&self, transaction: Arc<Transaction>) -> Self {
         Self { transaction: Some((transaction, Opened::now())), ..self.clone() }
     }
 
@@ -95,7 +92,7 @@ impl ConnectionTrait for Source {
     }
 }
 
-type Rows<'a> = BoxStream<'a, Result<QueryResult, DbErr>>;
+pub(crate) type Rows<'a> = BoxStream<'a, Result<QueryResult, DbErr>>;
 
 /// Rows one by one, for those who may have to stop before the last.
 impl StreamTrait for Source {
@@ -112,9 +109,7 @@ impl StreamTrait for Source {
         Box::pin(async move {
             self.counted()?;
             match &self.transaction {
-                Some((transaction, _)) => {
-                    transaction.stream_raw(statement).map_ok(StreamExt::boxed).await
-                }
+                Some((transaction, _)) => transaction.rows(statement).await,
                 None => self.db.reader().stream_raw(statement).map_ok(StreamExt::boxed).await,
             }
         })

@@ -14,15 +14,15 @@ use entity::webhooks::event;
 use entity::{Owned, Stored};
 use sea_orm::sea_query::OnConflict;
 use sea_orm::{
-    ActiveModelTrait, ColumnTrait, ConnectionTrait, DatabaseTransaction, DbBackend, EntityTrait,
-    IntoActiveModel, QueryFilter, QuerySelect, Statement,
+    ActiveModelTrait, ColumnTrait, ConnectionTrait, DbBackend, EntityTrait, IntoActiveModel,
+    QueryFilter, QuerySelect, Statement,
 };
 use serde_json::{Map, Value, json};
 use uuid::Uuid;
 
 use crate::{
     Actor, Budget, Cx, Event, Id, Job, Noun, Origin, Platform, Problem, Result, Row, ScopeSet,
-    bounded, problem,
+    Transaction, problem,
 };
 
 /// Rows in one statement: PostgreSQL binds up to 65,535 values, SQLite up to 32,766.
@@ -38,7 +38,7 @@ const PIECE_MAX: usize = 128;
 #[derive(Clone)]
 pub struct Tx {
     cx: Cx,
-    transaction: Arc<DatabaseTransaction>,
+    transaction: Arc<Transaction>,
     journal: Arc<Mutex<Journal>>,
     shared: bool,
 }
@@ -131,7 +131,7 @@ impl Tx {
     where
         Row<V>: Stored,
     {
-        let mut query = V::Entity::of(self.organization).filter(V::Entity::ID.eq(id.uuid()));
+        let mut query = self.rows::<V>()?.filter(V::Entity::ID.eq(id.uuid()));
         if self.db().get_database_backend() == DbBackend::Postgres {
             query = query.lock_exclusive();
         }
@@ -171,7 +171,8 @@ impl Tx {
         if ids.is_empty() {
             return Ok(None);
         }
-        let mut query = V::Entity::of(self.organization)
+        let mut query = self
+            .rows::<V>()?
             .filter(V::Entity::ID.is_in(ids.iter().map(|id| id.uuid())))
             .select_only()
             .column(V::Entity::ID);
@@ -419,7 +420,7 @@ impl Tx {
             self.publish(topic).await?;
         }
         let platform = self.platform.clone();
-        bounded(self.finish().await?.commit()).await?;
+        self.finish().await?.commit().await?;
         platform.db.count(1);
         signals.iter().for_each(|topic| platform.signals.raise(topic));
         if !events.is_empty() || !jobs.is_empty() {
@@ -431,12 +432,12 @@ impl Tx {
     /// Undoes everything.
     pub async fn rollback(self) -> Result<()> {
         let platform = self.platform.clone();
-        bounded(self.finish().await?.rollback()).await?;
+        self.finish().await?.rollback().await?;
         platform.db.count(1);
         Ok(())
     }
 
-    async fn finish(self) -> Result<DatabaseTransaction> {
+    async fn finish(self) -> Result<Transaction> {
         let Self { cx, transaction, .. } = self;
         drop(cx);
         Arc::into_inner(transaction)

@@ -8,7 +8,7 @@ use std::time::Duration;
 use actix_web::web::{self, ServiceConfig};
 use actix_web::{HttpResponse, Responder};
 use bodega_identity::Figures;
-use bodega_kernel::{Platform, Problem};
+use bodega_kernel::{Platform, Problem, Trouble};
 use bodega_worker::Listed;
 use metrics_exporter_prometheus::PrometheusHandle;
 use sea_orm::ConnectionTrait;
@@ -49,21 +49,28 @@ async fn livez() -> impl Responder {
     HttpResponse::Ok().json(json!({"status": "ok"}))
 }
 
-/// Ready when the database answers; migrations ran before the port was opened.
+/// Ready when the database answers and takes changes; migrations ran before the port was opened.
 async fn readyz(health: web::Data<Health>) -> impl Responder {
-    let asked = health.platform.db.reader().execute_unprepared("SELECT 1");
-    let fault = match tokio::time::timeout(PATIENCE, asked).await {
-        Ok(Ok(_)) => {
+    let db = &health.platform.db;
+    let asked = async {
+        db.reader().execute_unprepared("SELECT 1").await?;
+        db.trouble().await
+    };
+    let (trouble, fault) = match tokio::time::timeout(PATIENCE, asked).await {
+        Ok(Ok(None)) => {
             return HttpResponse::Ok().json(json!({"status": "ok", "checks": {"database": "ok"}}));
         }
-        Ok(Err(error)) => error.to_string(),
-        Err(_) => "it takes too long".to_owned(),
+        Ok(Ok(Some(trouble))) => (trouble, None),
+        Ok(Err(error)) => (Trouble::of(&error).unwrap_or(Trouble::Unreachable), Some(error)),
+        Err(_) => (Trouble::Unreachable, None),
     };
-    tracing::warn!(fault, "not ready: the database does not answer");
-    let checks = json!({"database": "unavailable"});
-    HttpResponse::ServiceUnavailable()
-        .insert_header(("Retry-After", "2"))
-        .json(json!({"status": "unavailable", "checks": checks}))
+    let (reason, fault) = (trouble.reason(), fault.map(|error| error.to_string()));
+    tracing::warn!(fault, reason, "not ready");
+    HttpResponse::ServiceUnavailable().insert_header(("Retry-After", "2")).json(json!({
+        "status": "unavailable",
+        "checks": {"database": "unavailable"},
+        "reason": reason,
+    }))
 }
 
 /// How long the queues are, and how long the first in each has waited beyond its time.

@@ -1,5 +1,6 @@
 //! The command line.
 
+use std::io::Write;
 use std::path::PathBuf;
 
 use clap::{ArgGroup, Args, Parser, Subcommand};
@@ -29,6 +30,22 @@ enum Command {
         /// Only says what is missing.
         #[arg(long)]
         status: bool,
+    },
+    /// Writes a verified copy of the embedded database, also while the program runs.
+    Backup {
+        /// The file to write; it must not be there yet.
+        file: PathBuf,
+    },
+    /// Puts a backup in the place of the embedded database, while the program is stopped.
+    Restore {
+        /// A file that `backup` has written.
+        file: PathBuf,
+        /// Also where there is a database already: it is kept beside the new one.
+        #[arg(long)]
+        force: bool,
+        /// Only verifies the file.
+        #[arg(long)]
+        check: bool,
     },
     /// Loads products from a CSV file (`.csv` or `.csv.gz`) into an organization.
     Import {
@@ -179,6 +196,10 @@ pub(crate) async fn run(cli: Cli) -> Result<(), String> {
         }
         Command::Worker => commands::worker(&config).await,
         Command::Migrate { status } => commands::migrate(&config, status).await,
+        Command::Backup { file } => commands::backup(&config, &file).await,
+        Command::Restore { file, force, check } => {
+            commands::restore(&config, &file, force, check).await
+        }
         Command::Import { file, organization } => {
             commands::import(&config, &file, &organization).await
         }
@@ -193,12 +214,34 @@ pub(crate) async fn run(cli: Cli) -> Result<(), String> {
 
 /// Logs go to the error output, so that what a command answers can be piped.
 fn log(config: &Config) -> Result<(), String> {
-    let filter = tracing_subscriber::EnvFilter::try_new(&config.log)
+    let named = config.log.contains("actix_http");
+    // It calls every request that it cannot read an error of the program's.
+    let log = if named { config.log.clone() } else { format!("{},actix_http=off", config.log) };
+    let filter = tracing_subscriber::EnvFilter::try_new(log)
         .map_err(|error| format!("the setting `log` is not valid: {error}"))?;
-    let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    // Where a line cannot be written, nobody can be told: to try would end the thread that does.
+    let builder = tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(|| Unfailing(std::io::stderr()))
+        .log_internal_errors(false);
     match config.log_format {
         LogFormat::Text => builder.init(),
         LogFormat::Json => builder.json().init(),
     }
     Ok(())
+}
+
+/// Writes what can be written. A full disk, or a reader of the output that has gone, must not end the
+/// thread that had something to say.
+pub(crate) struct Unfailing<W>(pub(crate) W);
+
+impl<W: Write> Write for Unfailing<W> {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        Ok(self.0.write(bytes).unwrap_or(bytes.len()))
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        let _ = self.0.flush();
+        Ok(())
+    }
 }

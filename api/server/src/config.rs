@@ -4,13 +4,21 @@ use std::net::SocketAddr;
 use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 
+use bodega_kernel::Retention;
 use figment::Figment;
 use figment::providers::{Env, Format, Serialized, Toml};
 use ipnet::IpNet;
 use serde::{Deserialize, Serialize};
 
+use crate::private;
+
 /// What the command line takes from the environment by itself.
 const NOT_SETTINGS: [&str; 4] = ["config", "api_url", "api_key", "webhook_secret"];
+
+/// Nothing is kept for longer than a century, other than for ever.
+const RETENTION_DAYS_MAX: u32 = 36_500;
+/// The documentation promises that a retry is safe for 48 hours.
+const RETENTION_HOURS_IDEMPOTENCY: std::ops::RangeInclusive<u32> = 48..=720;
 
 /// What the program can be told. Every setting is `BODEGA_<NAME>` in the environment too.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -31,6 +39,16 @@ pub(crate) struct Config {
     pub(crate) webhook_allowed_ranges: Vec<IpNet>,
     /// Whether webhooks go to `https` only.
     pub(crate) webhook_https_only: bool,
+    /// How many days each log is kept.
+    pub(crate) retention_days_requests: u32,
+    pub(crate) retention_days_events: u32,
+    pub(crate) retention_days_deliveries: u32,
+    pub(crate) retention_days_attempts: u32,
+    /// These are kept for ever where it is 0.
+    pub(crate) retention_days_audit: u32,
+    pub(crate) retention_days_dead_jobs: u32,
+    /// How many hours an answer is kept to answer a retry with.
+    pub(crate) retention_hours_idempotency: u32,
     /// Whether `serve` also does what `worker` does.
     pub(crate) worker: bool,
     /// The most connections to PostgreSQL.
@@ -41,6 +59,10 @@ pub(crate) struct Config {
     pub(crate) workers: Option<usize>,
     /// How many proxies in front are trusted to say where a call comes from.
     pub(crate) trusted_proxies: usize,
+    /// The most connections to the public port; fewer where the process may open fewer files.
+    pub(crate) connections: usize,
+    /// The most of them from one address; not counted behind trusted proxies.
+    pub(crate) connections_per_address: usize,
     /// Whether an empty database gets a demo organization.
     pub(crate) demo: bool,
     /// How many products of the demo catalog are loaded.
@@ -75,11 +97,20 @@ impl Default for Config {
             encryption_key: None,
             webhook_allowed_ranges: Vec::new(),
             webhook_https_only: false,
+            retention_days_requests: 30,
+            retention_days_events: 90,
+            retention_days_deliveries: 90,
+            retention_days_attempts: 90,
+            retention_days_audit: 0,
+            retention_days_dead_jobs: 0,
+            retention_hours_idempotency: 48,
             worker: true,
             database_connections: 20,
             redis_url: None,
             workers: None,
             trusted_proxies: 0,
+            connections: 10_000,
+            connections_per_address: 500,
             demo: true,
             demo_products: usize::MAX,
             migrate: true,
@@ -124,8 +155,56 @@ impl Config {
         if !(2..=1_000).contains(&self.database_connections) {
             return Err("database_connections must be from 2 to 1000".to_owned());
         }
+        self.check_retention()?;
+        if !(16..=1_000_000).contains(&self.connections) {
+            return Err("connections must be from 16 to 1000000".to_owned());
+        }
+        if !(1..=1_000_000).contains(&self.connections_per_address) {
+            return Err("connections_per_address must be from 1 to 1000000".to_owned());
+        }
         if self.workers.is_some_and(|workers| !(1..=256).contains(&workers)) {
             return Err("workers must be from 1 to 256".to_owned());
+        }
+        Ok(())
+    }
+
+    /// How long each log is kept.
+    pub(crate) fn retention(&self) -> Retention {
+        Retention {
+            requests_days: self.retention_days_requests,
+            events_days: self.retention_days_events,
+            deliveries_days: self.retention_days_deliveries,
+            attempts_days: self.retention_days_attempts,
+            audit_days: self.retention_days_audit,
+            dead_jobs_days: self.retention_days_dead_jobs,
+            idempotency_hours: self.retention_hours_idempotency,
+        }
+    }
+
+    fn check_retention(&self) -> Result<(), String> {
+        let days = [
+            ("retention_days_requests", self.retention_days_requests, 1),
+            ("retention_days_events", self.retention_days_events, 1),
+            ("retention_days_deliveries", self.retention_days_deliveries, 1),
+            ("retention_days_attempts", self.retention_days_attempts, 1),
+            ("retention_days_audit", self.retention_days_audit, 0),
+            ("retention_days_dead_jobs", self.retention_days_dead_jobs, 0),
+        ];
+        for (name, days, least) in days {
+            if !(least..=RETENTION_DAYS_MAX).contains(&days) {
+                return Err(format!("{name} must be from {least} to {RETENTION_DAYS_MAX}"));
+            }
+        }
+        if !RETENTION_HOURS_IDEMPOTENCY.contains(&self.retention_hours_idempotency) {
+            let (least, most) = RETENTION_HOURS_IDEMPOTENCY.into_inner();
+            return Err(format!("retention_hours_idempotency must be from {least} to {most}"));
+        }
+        // An attempt belongs to its delivery, and a delivery to its event.
+        let (attempts, deliveries) = (self.retention_days_attempts, self.retention_days_deliveries);
+        if attempts > deliveries || deliveries > self.retention_days_events {
+            return Err("attempts must not be kept longer than deliveries, nor deliveries longer \
+                        than events (retention_days_…)"
+                .to_owned());
         }
         Ok(())
     }
@@ -136,13 +215,20 @@ impl Config {
         self.workers.unwrap_or_else(cores)
     }
 
-    /// The database; the data folder is made where the embedded one needs it.
+    /// The database; the data folder is made where the embedded one needs it. Both are made private.
     pub(crate) fn database(&self) -> Result<String, String> {
-        if let Some(url) = &self.database_url {
-            return Ok(url.clone());
+        if self.database_url.is_none() {
+            private::folder(&self.data_dir)?;
         }
-        std::fs::create_dir_all(&self.data_dir)
-            .map_err(|error| format!("cannot make {}: {error}", self.data_dir.display()))?;
-        Ok(format!("sqlite://{}?mode=rwc", self.data_dir.join("bodega.db").display()))
+        let url = self.database_address();
+        private::database(&url)?;
+        Ok(url)
+    }
+
+    /// Where the database is or would be; nothing is made.
+    pub(crate) fn database_address(&self) -> String {
+        self.database_url.clone().unwrap_or_else(|| {
+            format!("sqlite://{}?mode=rwc", self.data_dir.join("bodega.db").display())
+        })
     }
 }

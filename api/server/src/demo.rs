@@ -18,6 +18,7 @@ use sea_orm::{
 use serde::{Deserialize, Serialize};
 
 use crate::config::Config;
+use crate::private;
 
 /// 20,670 products of a real grocer; see `demo/README.md` for source and licence (CC0).
 const CATALOG: &[u8] = include_bytes!("../demo/catalog.csv.gz");
@@ -186,10 +187,15 @@ fn remember(config: &Config, demo: &Demo) -> Result<(), String> {
     use std::os::unix::fs::OpenOptionsExt;
     let path = file(config);
     let failed = |error: std::io::Error| format!("cannot write {}: {error}", path.display());
-    std::fs::create_dir_all(&config.data_dir).map_err(failed)?;
+    private::folder(&config.data_dir)?;
     let mut options = std::fs::OpenOptions::new();
-    let mut file =
-        options.write(true).create(true).truncate(true).mode(0o600).open(&path).map_err(failed)?;
+    let mut file = options
+        .write(true)
+        .create(true)
+        .truncate(true)
+        .mode(private::FILE_MODE)
+        .open(&path)
+        .map_err(failed)?;
     file.write_all(serde_json::to_string_pretty(demo).unwrap_or_default().as_bytes())
         .map_err(failed)
 }

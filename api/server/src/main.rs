@@ -3,6 +3,7 @@
 mod admin;
 mod app;
 mod caller;
+mod checks;
 mod cli;
 mod commands;
 mod config;
@@ -13,10 +14,13 @@ mod in_hand;
 mod limits;
 mod migrate;
 mod news;
+mod port;
+mod private;
 mod serve;
 mod upkeep;
 mod work;
 
+use std::io::Write;
 use std::process::ExitCode;
 
 use clap::Parser;
@@ -31,7 +35,8 @@ async fn main() -> ExitCode {
     match cli::run(cli::Cli::parse()).await {
         Ok(()) => ExitCode::SUCCESS,
         Err(problem) => {
-            eprintln!("bodega: {problem}");
+            // It may be that nobody can be told.
+            let _ = writeln!(std::io::stderr(), "bodega: {problem}");
             ExitCode::FAILURE
         }
     }

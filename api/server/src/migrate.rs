@@ -1,7 +1,10 @@
 //! Runs the migrations: one node at a time on PostgreSQL.
 
 use migration::{Migrator, MigratorTrait};
+use sea_orm::sqlx::sqlite::{SqliteAutoVacuum, SqliteJournalMode};
 use sea_orm::{ConnectOptions, ConnectionTrait, DatabaseConnection, DbBackend, DbErr};
+
+use crate::private;
 
 /// Any number, the same in every node.
 const LOCK: i64 = 0x0062_6f64_6567_6100;
@@ -36,9 +39,16 @@ pub(crate) async fn pending(url: &str) -> Result<Vec<String>, DbErr> {
 
 async fn connect(url: &str) -> Result<DatabaseConnection, DbErr> {
     let mut options = ConnectOptions::new(url);
-    options.max_connections(1).sqlx_logging(false).map_sqlx_sqlite_opts(|sqlite| {
-        // Set while the file is made, so that it is right from the first page on.
-        sqlite.journal_mode(sea_orm::sqlx::sqlite::SqliteJournalMode::Wal)
+    let fresh = private::database_file(url)
+        .is_some_and(|file| std::fs::metadata(file).map_or(true, |file| file.len() == 0));
+    options.max_connections(1).sqlx_logging(false).map_sqlx_sqlite_opts(move |sqlite| {
+        // Set while the file is made, so that it is right from the first page on: what is erased later
+        // gives its room back. Said again, it would be a change at every start.
+        let sqlite = match fresh {
+            true => sqlite.auto_vacuum(SqliteAutoVacuum::Incremental),
+            false => sqlite,
+        };
+        sqlite.journal_mode(SqliteJournalMode::Wal)
     });
     sea_orm::Database::connect(options).await
 }

@@ -1,5 +1,6 @@
 //! `bodega serve`: the API, its docs and the operator's port, until told to stop.
 
+use std::io::{self, Write};
 use std::net::{SocketAddr, TcpListener};
 use std::sync::Arc;
 use std::time::Duration;
@@ -19,6 +20,7 @@ use crate::config::Config;
 use crate::demo::{self, Demo};
 use crate::graphql::Trusted;
 use crate::in_hand::{self, InHand};
+use crate::port::{self, Gate};
 use crate::work::{Ended, Labor};
 use crate::{news, upkeep};
 
@@ -66,10 +68,17 @@ pub(crate) async fn serve(config: Config, json: bool) -> Result<(), String> {
     let in_hand = InHand::default();
     let counting = in_hand.clone();
     let threads = config.cores();
-    let serving = HttpServer::new(move || {
+    let gate = Gate::new(
+        port::connections(config.connections),
+        // Behind proxies every connection comes from one of theirs.
+        (config.trusted_proxies == 0).then_some(config.connections_per_address),
+    );
+    let terms = port::Terms { workers: threads, stop_s: STOP_S, gate };
+    let serving = port::serve(public, terms, move || {
         HttpApp::new()
             .wrap(Compress::default())
             .wrap(from_fn(in_hand::counted))
+            .wrap(from_fn(port::held))
             .app_data(web::Data::new(counting.clone()))
             .configure(admin::health(own.clone()))
             .configure(bodega_rest::routes(door.clone()))
@@ -77,12 +86,7 @@ pub(crate) async fn serve(config: Config, json: bool) -> Result<(), String> {
             .configure(bodega_docs::routes(&docs))
             .default_service(web::to(bodega_rest::nowhere))
     })
-    .workers(threads)
-    .shutdown_timeout(STOP_S)
-    .disable_signals()
-    .listen(public)
-    .map_err(|error| error.to_string())?
-    .run();
+    .map_err(|error| error.to_string())?;
     let operating =
         HttpServer::new(move || HttpApp::new().configure(admin::routes(health.clone())))
             .workers(1)
@@ -91,7 +95,8 @@ pub(crate) async fn serve(config: Config, json: bool) -> Result<(), String> {
             .listen(admin)
             .map_err(|error| error.to_string())?
             .run();
-    banner(&urls.0, &urls.1, demo.0.as_ref(), json);
+    // Nobody may read it: that is no reason not to serve.
+    let _ = banner(&mut std::io::stdout(), &urls.0, &urls.1, demo.0.as_ref(), json);
 
     let operating = actix_web::rt::spawn(operating);
     let close = || signals.signals.close();
@@ -177,9 +182,16 @@ fn url(listener: &TcpListener) -> Result<String, String> {
     Ok(format!("http://{}", listener.local_addr().map_err(|error| error.to_string())?))
 }
 
-fn banner(url: &str, admin_url: &str, demo: Option<&Demo>, json: bool) {
+fn banner(
+    out: &mut impl Write,
+    url: &str,
+    admin_url: &str,
+    demo: Option<&Demo>,
+    json: bool,
+) -> io::Result<()> {
     if json {
-        println!(
+        return writeln!(
+            out,
             "{}",
             serde_json::json!({
                 "url": url,
@@ -189,25 +201,26 @@ fn banner(url: &str, admin_url: &str, demo: Option<&Demo>, json: bool) {
                 "test_key": demo.map(|demo| &demo.test_key),
             })
         );
-        return;
     }
-    println!("\nBodega is ready.\n");
-    println!("  API        {url}/v1");
-    println!("  GraphQL    {url}/graphql   to try it {url}/graphiql");
-    println!("  Reference  {url}/docs");
-    println!("  OpenAPI    {url}/openapi.json");
-    println!("  Health     {admin_url}/readyz   figures {admin_url}/metrics");
-    let Some(demo) = demo else { return };
-    println!("\n  Organization  {}", demo.organization);
-    println!("  Live key      {}", demo.live_key);
-    println!("  Sandbox key   {}", demo.test_key);
-    println!("\nTry:\n");
+    writeln!(out, "\nBodega is ready.\n")?;
+    writeln!(out, "  API        {url}/v1")?;
+    writeln!(out, "  GraphQL    {url}/graphql   to try it {url}/graphiql")?;
+    writeln!(out, "  Reference  {url}/docs")?;
+    writeln!(out, "  OpenAPI    {url}/openapi.json")?;
+    writeln!(out, "  Health     {admin_url}/readyz   figures {admin_url}/metrics")?;
+    let Some(demo) = demo else { return Ok(()) };
+    writeln!(out, "\n  Organization  {}", demo.organization)?;
+    writeln!(out, "  Live key      {}", demo.live_key)?;
+    writeln!(out, "  Sandbox key   {}", demo.test_key)?;
+    writeln!(out, "\nTry:\n")?;
     let (key, json) = (&demo.live_key, "-H 'Content-Type: application/json'");
-    println!(
+    writeln!(
+        out,
         "  curl -H 'Authorization: Bearer {key}' '{url}/v1/products?limit=3&expand=brand,variants.prices'\n"
-    );
-    println!(
+    )?;
+    writeln!(
+        out,
         "  curl -H 'Authorization: Bearer {key}' {json} -d '{{\"name\": \"Casa Norte\"}}' {url}/v1/brands\n"
-    );
-    println!("  curl -H 'Authorization: Bearer {key}' '{url}/v1/events?limit=1'\n");
+    )?;
+    writeln!(out, "  curl -H 'Authorization: Bearer {key}' '{url}/v1/events?limit=1'\n")
 }

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use bodega_kernel::Platform;
+use bodega_kernel::{Platform, Retention};
 use chrono::TimeDelta;
 use entity::Owned;
 use entity::platform::idempotency_record;
@@ -14,7 +14,6 @@ use crate::limits::{DailyCounts, InMemory};
 const COUNTS_EVERY: Duration = Duration::from_secs(1);
 const TIDY_EVERY: u32 = 60;
 const GIVE_BACK_EVERY: u32 = 5;
-const IDEMPOTENCY_KEPT_HOURS: i64 = 48;
 const PURGE_ROWS: u64 = 1_000;
 
 /// Runs for as long as the program does.
@@ -48,7 +47,8 @@ fn give_back() {
 #[expect(clippy::disallowed_methods, reason = "retention, over all organizations")]
 pub(crate) async fn purge_records(platform: &Platform) -> Result<(), DbErr> {
     use idempotency_record::{Column, Entity};
-    let before = platform.clock.now() - TimeDelta::hours(IDEMPOTENCY_KEPT_HOURS);
+    let before =
+        platform.clock.now() - TimeDelta::hours(Retention::of(platform).idempotency_hours.into());
     loop {
         let old: Vec<(uuid::Uuid, String)> = Entity::of_every_organization()
             .filter(Column::CreatedAt.lt(before))

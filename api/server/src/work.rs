@@ -5,7 +5,9 @@ use std::sync::Arc;
 use bodega_contract::Registry;
 use bodega_courier::{Courier, Policy, Settings, SystemResolver};
 use bodega_kernel::{Platform, Problem, Result};
-use bodega_webhooks::{DELIVER, Deliverer, EventCatalog, FanOut, KnownEvent};
+use bodega_webhooks::{
+    DELIVER, Deliverer, EventCatalog, FanOut, KnownEvent, REPLAY, ReadScopes, Replayer,
+};
 use bodega_worker::{Chore, Done, Handler, Parts, Relay, Stop, Taken, Work, Worker};
 use futures::future::BoxFuture;
 use tokio::runtime::{Builder, Runtime};
@@ -19,15 +21,22 @@ const CHORES: &str = "chores";
 const ENDPOINTS: usize = 256;
 const ENDPOINTS_OF_ONE: i64 = 128;
 
+/// Replays done at once, and how many of one organization's, everywhere.
+const REPLAYS_AT_ONCE: usize = 4;
+const REPLAYS_OF_ONE: i64 = 1;
+
 /// Chores done at once.
 const CHORES_AT_ONCE: usize = 2;
 
 /// Each chore, when it recurs, and what it does.
-const RECURRING: [(&str, &str); 4] = [
+const RECURRING: [(&str, &str); 7] = [
     ("webhooks.erase", "17 * * * *"),
     ("requests.purge", "*/5 * * * *"),
     ("idempotency.purge", "*/5 * * * *"),
+    ("audit.purge", "37 * * * *"),
+    ("jobs.purge", "47 * * * *"),
     ("database.optimize", "23 * * * *"),
+    ("database.shrink", "*/10 * * * *"),
 ];
 
 /// Gives the domains what they need from the outside.
@@ -41,7 +50,9 @@ pub(crate) fn give_ports(config: &Config, platform: &Platform, registry: &'stati
             Some(KnownEvent { schema: doc.schema, sample: doc.sample })
         }),
     });
+    platform.ports.give(ReadScopes::of(registry));
     platform.ports.give(policy(config));
+    platform.ports.give(config.retention());
 }
 
 /// Where webhooks may go.
@@ -61,6 +72,12 @@ fn parts(config: &Config, platform: &Arc<Platform>) -> std::result::Result<Parts
         concurrency: ENDPOINTS,
         share_max: ENDPOINTS_OF_ONE,
     };
+    let replay = Work {
+        queue: REPLAY,
+        handler: Arc::new(Replayer::new(platform.clone())),
+        concurrency: REPLAYS_AT_ONCE,
+        share_max: REPLAYS_OF_ONE,
+    };
     let chores = Work {
         queue: CHORES,
         handler: Arc::new(Chores(platform.clone())),
@@ -68,7 +85,7 @@ fn parts(config: &Config, platform: &Arc<Platform>) -> std::result::Result<Parts
         share_max: i64::MAX,
     };
     Ok(Parts {
-        work: vec![deliver, chores],
+        work: vec![deliver, replay, chores],
         chores: RECURRING.map(|(name, cron)| Chore { name, cron, queue: CHORES }).to_vec(),
         relay: Relay::new(platform.clone(), vec![Arc::new(fan_out)]),
     })
@@ -128,6 +145,9 @@ impl Handler for Chores {
                 "webhooks.erase" => bodega_webhooks::erase(&platform, &stop).await?,
                 "requests.purge" => drop(bodega_identity::purge_requests(&platform).await?),
                 "idempotency.purge" => upkeep::purge_records(&platform).await?,
+                "audit.purge" => drop(bodega_identity::purge_audit(&platform).await?),
+                "jobs.purge" => drop(bodega_worker::purge_dead(&platform).await?),
+                "database.shrink" => drop(platform.db.shrink().await?),
                 "database.optimize" => platform.db.optimize().await?,
                 other => return Err(Problem::internal(format!("no chore is called {other}"))),
             }

@@ -12,7 +12,7 @@ mod schedule;
 mod worker;
 
 pub use figures::{Figures, Listed};
-pub use queue::{Done, Taken};
-pub use relay::{Batch, Consumer, NUMBERED, Relay};
+pub use queue::{Done, Taken, purge_dead};
+pub use relay::{Ahead, Batch, Consumed, Consumer, NUMBERED, Relay};
 pub use schedule::{Chore, tick};
 pub use worker::{Handler, Parts, Stop, Work, Worker};

@@ -4,7 +4,7 @@
 use std::collections::HashSet;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use bodega_kernel::{Database, Platform, Problem, in_padded_pieces};
+use bodega_kernel::{Database, Platform, Problem, Retention, in_padded_pieces};
 use chrono::{DateTime, TimeDelta, Utc};
 use entity::platform::job;
 use sea_orm::sea_query::Expr;
@@ -19,6 +19,9 @@ const LEASE_S: i64 = 10;
 
 /// How often a worker says that it lives: it may fail to twice.
 pub(crate) const HEARTBEAT: std::time::Duration = std::time::Duration::from_secs(3);
+
+/// Dead jobs removed in one run.
+const DEAD_PURGED_MAX: i64 = 5_000;
 
 /// The most of an error that is kept.
 const ERROR_CHARS_MAX: usize = 1_000;
@@ -39,6 +42,21 @@ pub struct Taken {
     pub attempts: i32,
     /// How many there are.
     pub attempts_max: i32,
+}
+
+impl Taken {
+    /// Writes down how far the job has come, with what it has done so far: whoever takes it up again
+    /// goes on from there. False where another worker has it meanwhile; then nothing is to stay.
+    pub async fn keep(
+        &self,
+        tx: &impl ConnectionTrait,
+        args: &serde_json::Value,
+    ) -> Result<bool, DbErr> {
+        let sql = "UPDATE job SET args = $1 WHERE id = $2 AND state = 'running' AND attempts = $3";
+        let values: [Value; 3] = [args.clone().into(), self.id.into(), self.attempts.into()];
+        let statement = Statement::from_sql_and_values(tx.get_database_backend(), sql, values);
+        Ok(tx.execute_raw(statement).await?.rows_affected() > 0)
+    }
 }
 
 /// What a job came to.
@@ -254,6 +272,17 @@ pub(crate) async fn reclaim(platform: &Platform) -> Result<u64, DbErr> {
          state = CASE WHEN attempts >= attempts_max THEN 'dead' ELSE 'pending' END WHERE {lost}"
     );
     let statement = Statement::from_sql_and_values(backend, sql, values);
+    Ok(platform.db.writer().execute_raw(statement).await?.rows_affected())
+}
+
+/// Removes dead jobs that are kept no longer, the oldest first and some thousand a run; says how many.
+pub async fn purge_dead(platform: &Platform) -> Result<u64, DbErr> {
+    let days = Retention::of(platform).dead_jobs_days;
+    let Some(before) = Retention::before(platform.clock.now(), days) else { return Ok(0) };
+    let sql = "DELETE FROM job WHERE id IN (\
+               SELECT id FROM job WHERE state = 'dead' AND run_at < $1 ORDER BY run_at LIMIT $2)";
+    let values: [Value; 2] = [before.into(), DEAD_PURGED_MAX.into()];
+    let statement = Statement::from_sql_and_values(platform.db.backend(), sql, values);
     Ok(platform.db.writer().execute_raw(statement).await?.rows_affected())
 }
 

@@ -8,14 +8,14 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use bodega_kernel::{Platform, Problem, Result};
+use bodega_kernel::{Platform, Problem, Result, Transaction};
 use chrono::{DateTime, Utc};
 use entity::platform::event_stream;
 use entity::webhooks::event;
 use futures::future::BoxFuture;
 use sea_orm::{
-    ConnectionTrait, DatabaseTransaction, DbBackend, EntityTrait, FromQueryResult, IntoActiveModel,
-    QueryResult, Statement, Value,
+    ConnectionTrait, DbBackend, EntityTrait, FromQueryResult, IntoActiveModel, QueryResult,
+    Statement, Value,
 };
 use tokio::sync::{Notify, watch};
 use uuid::Uuid;
@@ -37,20 +37,54 @@ pub const NUMBERED: &str = "events";
 
 /// Events of one organization, just numbered, in order.
 pub struct Batch<'a> {
+    /// What lives as long as the process.
+    pub platform: &'a Platform,
     /// Whose.
     pub organization: Uuid,
     /// The events, each with its `sequence`.
     pub events: &'a [event::Model],
     /// The transaction: what is written in it is there with the numbers, or not at all.
-    pub tx: &'a DatabaseTransaction,
+    pub tx: &'a Transaction,
     /// The instant of the batch.
     pub now: DateTime<Utc>,
 }
 
+/// Events of one organization that are about to be numbered.
+#[derive(Clone, Copy)]
+pub struct Ahead<'a> {
+    /// The process's platform; no transaction is open.
+    pub platform: &'a Arc<Platform>,
+    /// Whose.
+    pub organization: Uuid,
+    /// The events in order, each with the `sequence` that it is about to have.
+    pub events: &'a [event::Model],
+}
+
+/// What became of a batch.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Consumed {
+    /// What follows is written.
+    Written,
+    /// Something has to be worked out first, without a transaction: nothing of the batch stays, and
+    /// the consumer looks ahead the next time.
+    NotReady,
+}
+
 /// Something that follows from events.
 pub trait Consumer: Send + Sync + 'static {
-    /// Writes what follows; what it returns is done after the commit.
-    fn consume<'a>(&'a self, batch: Batch<'a>) -> BoxFuture<'a, Result<()>>;
+    /// Whether it is to see an organization's events before they are numbered.
+    fn looks_ahead(&self, _organization: Uuid) -> bool {
+        false
+    }
+
+    /// Works out, in a bounded time, what it needs of events that are about to be numbered; for how
+    /// many of them, from the first, that is done. It goes on with the others in the next round.
+    fn prepare<'a>(&'a self, ahead: Ahead<'a>) -> BoxFuture<'a, Result<usize>> {
+        Box::pin(std::future::ready(Ok(ahead.events.len())))
+    }
+
+    /// Writes what follows.
+    fn consume<'a>(&'a self, batch: Batch<'a>) -> BoxFuture<'a, Result<Consumed>>;
 }
 
 /// Numbers events for as long as the program runs.
@@ -138,27 +172,63 @@ impl Relay {
         rows.iter().map(|row| Ok(row.try_get("", "id")?)).collect()
     }
 
-    /// Numbers a batch of one organization's events; none where another relay is at it.
+    /// Numbers a batch of one organization's events; none where another relay is at it, or where
+    /// what follows from them is not worked out yet.
     async fn relay(&self, organization: Uuid) -> Result<usize> {
+        // Twice: that it has to be looked ahead is found out by trying.
+        for _ in 0..2 {
+            let ready = match self.consumers.iter().any(|one| one.looks_ahead(organization)) {
+                true => Some(self.prepare(organization).await?),
+                false => None,
+            };
+            if ready.as_ref().is_some_and(Vec::is_empty) {
+                return Ok(0);
+            }
+            if let Some(numbered) = self.number(organization, ready).await? {
+                return Ok(numbered);
+            }
+        }
+        Ok(0)
+    }
+
+    /// Lets the consumers look at what is about to be numbered; the events that may be.
+    async fn prepare(&self, organization: Uuid) -> Result<Vec<Uuid>> {
+        let events = waiting(&self.platform, organization).await?;
+        let mut ready = events.len();
+        for consumer in &self.consumers {
+            let ahead = Ahead { platform: &self.platform, organization, events: &events };
+            ready = ready.min(consumer.prepare(ahead).await?);
+        }
+        Ok(events.iter().take(ready).map(|event| event.id).collect())
+    }
+
+    /// Numbers what waits, or these events of it, and lets the consumers write what follows; `None`
+    /// where one of them is not ready.
+    async fn number(&self, organization: Uuid, ready: Option<Vec<Uuid>>) -> Result<Option<usize>> {
         let now = bodega_kernel::micros(self.platform.clock.now());
         let tx = self.platform.db.begin().await?;
         let Some(last) = lock(&tx, organization).await? else {
             tx.rollback().await?;
-            return Ok(0);
+            return Ok(Some(0));
         };
-        let events = number(&tx, organization, last).await?;
+        let events = number(&tx, organization, last, ready).await?;
         let Some(next) = events.last().and_then(|event| event.sequence) else {
             tx.rollback().await?;
-            return Ok(0);
+            return Ok(Some(0));
         };
         let sql = "UPDATE event_stream SET last_sequence = $1 WHERE organization_id = $2";
         run(&tx, sql, [next.into(), organization.into()]).await?;
         for consumer in &self.consumers {
-            consumer.consume(Batch { organization, events: &events, tx: &tx, now }).await?;
+            let (platform, events) = (&*self.platform, &events);
+            let batch = Batch { platform, organization, events, tx: &tx, now };
+            if consumer.consume(batch).await? == Consumed::NotReady {
+                tx.rollback().await?;
+                return Ok(None);
+            }
         }
         tx.commit().await?;
         metrics::counter!("bodega_events_numbered_total").increment(events.len() as u64);
-        Ok(events.len())
+        Ok(Some(events.len()))
     }
 
     /// Wakes whoever follows the log or works off a queue, here and on other nodes.
@@ -177,7 +247,7 @@ impl Relay {
 }
 
 async fn run(
-    tx: &DatabaseTransaction,
+    tx: &Transaction,
     sql: &str,
     values: impl IntoIterator<Item = Value>,
 ) -> Result<Vec<QueryResult>> {
@@ -187,7 +257,7 @@ async fn run(
 
 /// The organization's last number, locked; `None` where another relay has the lock.
 #[expect(clippy::disallowed_methods, reason = "the relay's own row")]
-async fn lock(tx: &DatabaseTransaction, organization: Uuid) -> Result<Option<i64>> {
+async fn lock(tx: &Transaction, organization: Uuid) -> Result<Option<i64>> {
     let sql = match tx.get_database_backend() {
         DbBackend::Postgres => {
             "SELECT last_sequence FROM event_stream WHERE organization_id = $1 \
@@ -211,29 +281,68 @@ async fn lock(tx: &DatabaseTransaction, organization: Uuid) -> Result<Option<i64
     if matches!(made, sea_orm::TryInsertResult::Inserted(1)) { Ok(Some(0)) } else { last().await }
 }
 
-/// Numbers events in the order they were written: of two changes of which one could know of the
-/// other, the other comes first.
+/// The column that tells in which order events were written: of two changes of which one could know
+/// of the other, the other comes first.
+fn written(backend: DbBackend) -> &'static str {
+    match backend {
+        DbBackend::Postgres => "position",
+        _ => "rowid",
+    }
+}
+
+/// The next batch of events without a number, each with the number that it is about to have.
+async fn waiting(platform: &Platform, organization: Uuid) -> Result<Vec<event::Model>> {
+    let (db, backend) = (platform.db.reader(), platform.db.backend());
+    let statement = |sql, values: Vec<Value>| Statement::from_sql_and_values(backend, sql, values);
+    let last = "SELECT last_sequence FROM event_stream WHERE organization_id = $1";
+    let last = db.query_one_raw(statement(last, vec![organization.into()])).await?;
+    let last: i64 = last.map(|row| row.try_get("", "last_sequence")).transpose()?.unwrap_or(0);
+    let sql = format!(
+        "SELECT * FROM event WHERE organization_id = $1 AND sequence IS NULL \
+         ORDER BY {} LIMIT $2",
+        written(backend)
+    );
+    let rows = db.query_all_raw(statement(&sql, vec![organization.into(), BATCH.into()])).await?;
+    let mut events = models(&rows)?;
+    for (event, place) in events.iter_mut().zip(1..) {
+        event.sequence = Some(last + place);
+    }
+    Ok(events)
+}
+
+fn models(rows: &[QueryResult]) -> Result<Vec<event::Model>> {
+    let model = |row| event::Model::from_query_result(row, "").map_err(Problem::from);
+    rows.iter().map(model).collect()
+}
+
+/// Numbers what waits, or these events of it, in the order it was written.
 async fn number(
-    tx: &DatabaseTransaction,
+    tx: &Transaction,
     organization: Uuid,
     last: i64,
+    ready: Option<Vec<Uuid>>,
 ) -> Result<Vec<event::Model>> {
-    let (written, whole) = match tx.get_database_backend() {
-        DbBackend::Postgres => ("position", "event.*"),
-        _ => ("rowid", "*"),
+    let backend = tx.get_database_backend();
+    let (written, whole) =
+        (written(backend), if backend == DbBackend::Postgres { "event.*" } else { "*" });
+    let mut values: Vec<Value> = vec![last.into(), organization.into(), BATCH.into()];
+    let ready = ready.unwrap_or_default();
+    let among = match ready.len() {
+        0 => String::new(),
+        ids => {
+            let places: Vec<_> = (4..4 + ids).map(|place| format!("${place}")).collect();
+            format!("AND id IN ({})", places.join(", "))
+        }
     };
+    values.extend(ready.into_iter().map(Value::from));
     let sql = format!(
         "UPDATE event SET sequence = $1 + numbered.place FROM (\
          SELECT id, row_number() OVER (ORDER BY {written}) AS place FROM (\
-         SELECT id, {written} FROM event WHERE organization_id = $2 AND sequence IS NULL \
+         SELECT id, {written} FROM event WHERE organization_id = $2 AND sequence IS NULL {among} \
          ORDER BY {written} LIMIT $3) AS waiting) AS numbered \
          WHERE event.id = numbered.id RETURNING {whole}"
     );
-    let rows = run(tx, &sql, [last.into(), organization.into(), BATCH.into()]).await?;
-    let mut events = rows
-        .iter()
-        .map(|row| event::Model::from_query_result(row, "").map_err(Problem::from))
-        .collect::<Result<Vec<_>>>()?;
+    let mut events = models(&run(tx, &sql, values).await?)?;
     events.sort_unstable_by_key(|event| event.sequence);
     Ok(events)
 }

@@ -18,9 +18,10 @@ pub struct Model {
     pub changed_fields: Json,
     /// Fields of the object that are sent, a list; empty for all.
     pub fields: Json,
-    /// A GraphQL selection that shapes the object, and the scopes of who gave it.
+    /// A GraphQL selection that shapes the object.
     pub selection: Option<String>,
-    pub selection_scopes: Option<Json>,
+    /// The scopes of whoever last set what is sent, or where, a list: nothing else is sent.
+    pub scopes: Json,
     pub custom_header_names: Json,
     /// The caller's own headers, encrypted: they may hold a password.
     pub custom_headers: String,

@@ -21,6 +21,9 @@ pub struct Model {
     pub probes: i32,
     /// The last event that was sent here, for `previous_sequence`.
     pub last_sequence: Option<i64>,
+    /// The first event of which the filter could not say whether it is sent; it waits, with all
+    /// that come after it.
+    pub undecided_since: Option<i64>,
 }
 
 #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]

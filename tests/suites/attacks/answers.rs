@@ -35,6 +35,8 @@ async fn batch(api: &Api, lines: Vec<Value>) -> Vec<Value> {
     let body = json!({"atomic": true, "operations": lines});
     let done = api.call("POST", "/v1/batch").json(&body).send().await.expect(200);
     let results = done["results"].as_array().cloned().unwrap_or_default();
+    let failed = results.iter().find(|one| one["body"]["code"] != "batch_aborted");
+    assert_eq!(done["committed"], true, "{:?}", failed.map(|one| one["body"].to_string()));
     results.into_iter().map(|mut result| result["body"].take()).collect()
 }
 
@@ -52,7 +54,7 @@ impl Shop {
         let under = |n: usize| json!({"name": format!("Hija {n}"), "parent_id": root});
         let children = (0..SIBLINGS).map(|n| post("/v1/categories", under(n))).collect();
         let children = batch(&api, children).await;
-        let ids: Vec<_> = children.iter().take(20).map(|one| one["id"].clone()).collect();
+        let ids: Vec<_> = children.iter().take(10).map(|one| one["id"].clone()).collect();
         let product = |n: usize| json!({"title": format!("Pesado {n}"), "description": text, "category_ids": ids});
         let products = (0..100).map(|n| post("/v1/products", product(n))).collect();
         let products = batch(&api, products).await;
@@ -197,7 +199,7 @@ async fn what_an_answer_costs_is_what_it_holds(db: Db) {
     let shop = Shop::open(db).await;
     let left = |answer: &Answer| -> i64 {
         let limits = answer.header("ratelimit");
-        let day = limits.split(", ").find(|one| one.starts_with("\"day\"")).expect("a day's limit");
+        let day = limits.split(", ").find(|one| one.contains("day\"")).expect("a day's limit");
         let rest = day.split("r=").nth(1).expect("what is left");
         rest.split(';').next().and_then(|rest| rest.parse().ok()).expect("a number")
     };
@@ -205,11 +207,11 @@ async fn what_an_answer_costs_is_what_it_holds(db: Db) {
     let get = async |path: &str| left(&live.call("GET", path).send().await);
     let before = get("/v1/products?limit=1").await;
     assert_eq!(get("/v1/products?limit=100").await, before - 1, "a page is a call");
-    // A product, its 20 categories and the parent of each, for ten products.
+    // A product, its ten categories and the parent of each, for ten products.
     let ten = "/v1/products?limit=10&expand=categories.parent";
-    assert_eq!(get(ten).await, before - 1 - 5, "410 objects are five units");
+    assert_eq!(get(ten).await, before - 1 - 3, "210 objects are three units");
     // What was refused was made in part, and is paid for.
     let told = live.call("GET", "/v1/products?limit=100&expand=categories.parent.children").send();
     let told = told.await;
-    assert!(left(&told) < before - 1 - 5 - 10, "{}", told.header("ratelimit"));
+    assert!(left(&told) < before - 1 - 3 - 5, "{}", told.header("ratelimit"));
 }

@@ -4,5 +4,10 @@
 mod answers;
 mod bystander;
 mod changes;
+mod edges;
+mod filters;
+mod fuzz;
 mod keys;
 mod shares;
+mod sight;
+mod storm;

@@ -163,7 +163,7 @@ async fn a_follower_goes_on_where_it_was(db: Db) {
 
 async fn a_key_that_ends_ends_what_it_follows(db: Db) {
     let server = started(db).await;
-    let (id, key) = server.key(&["events:read"]).await;
+    let (id, key) = server.key(&["events:read", "catalog:read"]).await;
     let mut events =
         Events::of(&server, &key, "subscription { events(types: [\"brand.*\"]) { type } }").await;
     let mut socket = connect(&server, Some(&key)).await;

@@ -190,7 +190,13 @@ async fn check(walk: &Walk, id: &str, row: &Value, plain: &Value, path: &str) ->
         let call = walk.server.call("GET", &get.at(&object_id));
         let alone = walk.send(get, call).await.done();
         if rest.is_empty() {
-            assert_eq!(object, &alone, "{id}: {path}: as it is by itself");
+            let lasting = |object: &Value| {
+                let mut object = object.clone();
+                // A key is used meanwhile, by this very walk.
+                object.as_object_mut().map(|members| members.shift_remove("last_used_at"));
+                object
+            };
+            assert_eq!(lasting(object), lasting(&alone), "{id}: {path}: as it is by itself");
         } else {
             count += Box::pin(check(walk, id, object, &alone, rest)).await;
         }

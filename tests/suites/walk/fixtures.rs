@@ -95,6 +95,10 @@ const ADMIN: &[&str] = &[
     "webhooks:write",
 ];
 
+/// An event is seen with the scope that reads its object, and the newest may tell of any.
+const READS: &[&str] =
+    &["catalog:read", "graphql:read", "organization:read", "keys:read", "webhooks:read"];
+
 /// Every resource.
 pub const FIXTURES: &[Fixture] = &[
     Fixture {
@@ -129,7 +133,7 @@ pub const FIXTURES: &[Fixture] = &[
     },
     Fixture { resource: "audit_entry", origin: Origin::Noted, ..NONE },
     Fixture { resource: "request", origin: Origin::Noted, ..NONE },
-    Fixture { resource: "event", origin: Origin::Noted, ..NONE },
+    Fixture { resource: "event", origin: Origin::Noted, needs: &[("get", READS)], ..NONE },
     Fixture {
         resource: "event_type",
         origin: Origin::Named("brand.created"),
@@ -172,6 +176,8 @@ pub const FIXTURES: &[Fixture] = &[
                 after: &[],
             },
         ],
+        // Nobody is sent what they could not read.
+        needs: &[("create", &["catalog:read"]), ("explain", READS)],
         ..NONE
     },
     Fixture {

@@ -45,8 +45,14 @@ impl Walk {
     /// A server with a small demo, and a row of what no call makes.
     pub async fn start(db: Db) -> Self {
         // Without a worker: nothing is written but by calls.
-        let settings = &[("BODEGA_DEMO_PRODUCTS", "8"), ("BODEGA_WORKER", "false")];
-        Self::over(Server::start_with(db, settings).await).await
+        Self::with(db, &[("BODEGA_WORKER", "false")]).await
+    }
+
+    /// The same with these settings.
+    pub async fn with(db: Db, settings: &[(&str, &str)]) -> Self {
+        let settings: Vec<_> =
+            [("BODEGA_DEMO_PRODUCTS", "8")].iter().chain(settings).copied().collect();
+        Self::over(Server::start_with(db, &settings).await).await
     }
 
     /// The same, with so many new objects of each resource that can be made.

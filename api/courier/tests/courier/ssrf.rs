@@ -144,10 +144,12 @@ async fn a_public_name_with_a_private_address_is_not_reached() {
         let names = Names::all(&[address, address]);
         let courier = Courier::new(Policy::default(), quick(), names).unwrap();
         let receipt = courier.send(message(url.clone())).await;
-        let refused = Outcome::AddressRefused(Refusal::PrivateAddress);
-        assert_eq!((receipt.outcome, receipt.address), (refused, None), "{address}");
-        assert_eq!(receipt.outcome.code(), "private_address");
-        // The words do not tell what a private name server knows.
+        // Nothing tells what a private name server knows: it looks like a name that nobody knows.
+        let nowhere = Courier::new(Policy::default(), quick(), Names::nowhere()).unwrap();
+        let nowhere = nowhere.send(message(url.clone())).await;
+        let (ours, theirs) = ((receipt.outcome, receipt.address), (nowhere.outcome, None));
+        assert_eq!(ours, theirs, "{address}");
+        assert_eq!((receipt.outcome.code(), receipt.connect), ("dns_failure", nowhere.connect));
         assert!(!receipt.outcome.to_string().contains(address));
     }
     assert_eq!(receiver.connections(), 0);
@@ -174,7 +176,7 @@ async fn a_name_that_is_rebound_after_the_check_reaches_nothing() {
     let courier = Courier::new(Policy::default(), quick(), names).unwrap();
     for _ in 0..3 {
         let receipt = courier.send(message(url.clone())).await;
-        assert_eq!(receipt.outcome, Outcome::AddressRefused(Refusal::PrivateAddress));
+        assert_eq!(receipt.outcome, Outcome::DnsFailure);
     }
     assert_eq!(receiver.connections(), 0);
 }
@@ -193,7 +195,7 @@ async fn a_name_that_is_rebound_between_messages_reaches_nothing() {
     let message = message(Url::parse(&url).unwrap());
     assert_eq!(courier.send(message.clone()).await.outcome, Outcome::Delivered(200));
     let receipt = courier.send(message).await;
-    assert_eq!(receipt.outcome, Outcome::AddressRefused(Refusal::PrivateAddress));
+    assert_eq!(receipt.outcome, Outcome::DnsFailure);
     assert_eq!(receiver.connections(), 1);
 }
 
@@ -253,7 +255,7 @@ async fn the_systems_resolver_is_no_way_around() {
     let url = Url::parse(&format!("http://localhost:{port}/")).unwrap();
     let policy = Policy { allowed: vec!["10.0.0.0/8".parse().unwrap()], https_only: false };
     let receipt = Courier::new(policy, quick(), system()).unwrap().send(message(url.clone())).await;
-    assert_eq!(receipt.outcome, Outcome::AddressRefused(Refusal::PrivateAddress));
+    assert_eq!(receipt.outcome, Outcome::DnsFailure);
     assert_eq!(receiver.connections(), 0);
 
     let courier = Courier::new(loopback(), quick(), system()).unwrap();

@@ -9,14 +9,12 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use bodega_contract::{Entry, Recorder};
-use bodega_kernel::{Platform, in_powers_of_two, micros};
-use chrono::{DateTime, TimeDelta, Utc};
+use bodega_kernel::{Platform, Retention, Transaction, in_powers_of_two, micros};
+use chrono::{DateTime, Utc};
 use entity::Owned;
 use entity::identity::{api_key, deprecated_use, request};
 use sea_orm::sea_query::{Expr, ExprTrait, OnConflict};
-use sea_orm::{
-    ColumnTrait, DbErr, EntityTrait, IntoActiveModel, QueryFilter, QuerySelect, TransactionTrait,
-};
+use sea_orm::{ColumnTrait, DbErr, EntityTrait, IntoActiveModel, QueryFilter, QuerySelect};
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinHandle;
 use uuid::Uuid;
@@ -24,7 +22,6 @@ use uuid::Uuid;
 const QUEUE_MAX: usize = 8_192;
 const ROWS_PER_BATCH: usize = 1_000;
 const EVERY: Duration = Duration::from_millis(250);
-const KEPT_DAYS: i64 = 30;
 const PURGE_ROWS: u64 = 5_000;
 
 /// What became of the notes.
@@ -116,7 +113,7 @@ async fn write_batch(platform: &Platform, batch: Vec<Entry>) -> Result<(), DbErr
         *last = Ord::max(*last, entry.created_at);
         note_deprecated(&mut deprecated, entry);
     }
-    let transaction = platform.db.writer().begin().await?;
+    let transaction = platform.db.begin().await?;
     for chunk in in_powers_of_two(&batch) {
         insert_requests(&transaction, chunk).await?;
     }
@@ -150,10 +147,7 @@ fn note_deprecated(all: &mut HashMap<(Uuid, String), deprecated_use::Model>, ent
 }
 
 #[expect(clippy::disallowed_methods, reason = "a log, not an object: no event tells of it")]
-async fn insert_requests(
-    transaction: &sea_orm::DatabaseTransaction,
-    entries: &[Entry],
-) -> Result<(), DbErr> {
+async fn insert_requests(transaction: &Transaction, entries: &[Entry]) -> Result<(), DbErr> {
     let rows = entries.iter().map(|entry| {
         request::Model {
             id: entry.id,
@@ -183,7 +177,7 @@ async fn insert_requests(
     reason = "not a change that anyone made: no event tells of it"
 )]
 async fn set_last_used(
-    transaction: &sea_orm::DatabaseTransaction,
+    transaction: &Transaction,
     key: Uuid,
     at: DateTime<Utc>,
 ) -> Result<(), DbErr> {
@@ -197,7 +191,7 @@ async fn set_last_used(
 
 #[expect(clippy::disallowed_methods, reason = "a log, not an object: no event tells of it")]
 async fn add_deprecated(
-    transaction: &sea_orm::DatabaseTransaction,
+    transaction: &Transaction,
     row: deprecated_use::Model,
 ) -> Result<(), DbErr> {
     use deprecated_use::{Column, Entity};
@@ -214,10 +208,11 @@ async fn add_deprecated(
     Ok(())
 }
 
-/// Removes what is older than 30 days, some thousand rows at a time; says how many.
+/// Removes from the request log what is kept no longer, some thousand rows at a time; says how many.
 #[expect(clippy::disallowed_methods, reason = "retention, over all organizations")]
 pub async fn purge_requests(platform: &Platform) -> Result<u64, DbErr> {
-    let before = platform.clock.now() - TimeDelta::days(KEPT_DAYS);
+    let days = Retention::of(platform).requests_days;
+    let Some(before) = Retention::before(platform.clock.now(), days) else { return Ok(0) };
     let old: Vec<Uuid> = request::Entity::of_every_organization()
         .filter(request::Column::CreatedAt.lt(before))
         .select_only()

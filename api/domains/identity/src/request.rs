@@ -18,7 +18,8 @@ pub(crate) fn resource() -> Resource<Request> {
     .list(list)
     .note(
         "Calls are noted beside the work, in batches: a call is here within about a second, and \
-             under a flood some are left out rather than slow anyone down.",
+             under a flood some are left out rather than slow anyone down. A caller who went away \
+             before the answer was there is noted with the status 499.",
     )
     .filter(["operation", "status", "code", "key_id", "method", "path", "created_at"])
     .get(get)

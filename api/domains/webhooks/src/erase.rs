@@ -1,13 +1,10 @@
-//! What is kept goes away: what was sent and answered after the endpoint's days, the rest after
-//! ninety. In pieces, so that nobody waits for it.
+//! What is kept goes away: what was sent and answered after the endpoint's days, the rest after the
+//! days that the operator has set. In pieces, so that nobody waits for it.
 
-use bodega_kernel::{Platform, Result};
+use bodega_kernel::{Platform, Result, Retention};
 use bodega_worker::Stop;
 use chrono::TimeDelta;
 use sea_orm::{ConnectionTrait, Statement};
-
-/// Events, deliveries and attempts are kept so long.
-const KEPT_DAYS: i64 = 90;
 
 /// Rows erased in one statement.
 const PIECE: i64 = 1_000;
@@ -44,10 +41,12 @@ const ROWS: [&str; 3] = [
 /// Erases what is kept no longer.
 pub async fn erase(platform: &Platform, stop: &Stop) -> Result<()> {
     let now = bodega_kernel::micros(platform.clock.now());
+    let kept = Retention::of(platform);
     let before = |days: i64| sea_orm::Value::from(now - TimeDelta::days(days));
     let db = &platform.db;
     let days = "SELECT DISTINCT payload_days FROM webhook_endpoint WHERE payload_days < $1";
-    let days = Statement::from_sql_and_values(db.backend(), days, [KEPT_DAYS.into()]);
+    let rows_days = i64::from(Ord::max(kept.attempts_days, kept.deliveries_days));
+    let days = Statement::from_sql_and_values(db.backend(), days, [rows_days.into()]);
     for row in db.reader().query_all_raw(days).await? {
         let days: i32 = row.try_get("", "payload_days")?;
         for sql in PAYLOADS {
@@ -55,8 +54,9 @@ pub async fn erase(platform: &Platform, stop: &Stop) -> Result<()> {
                 .await?;
         }
     }
-    for sql in ROWS {
-        pieces(platform, stop, sql, vec![before(KEPT_DAYS), PIECE.into()]).await?;
+    let days = [kept.attempts_days, kept.deliveries_days, kept.events_days];
+    for (sql, days) in ROWS.into_iter().zip(days) {
+        pieces(platform, stop, sql, vec![before(days.into()), PIECE.into()]).await?;
     }
     Ok(())
 }

@@ -1,15 +1,20 @@
 //! Events: every change, written in its own transaction, with the object as the API shows it.
 
 use bodega_contract::Resource;
-use bodega_kernel::{Cx, FieldError, Id, ListQuery, Noun, Page, Problem, Result, problem, tagged};
+use bodega_kernel::{
+    Cx, FieldError, Filter, FilterValue, Id, ListQuery, Noun, Op, Page, Problem, Result, problem,
+    tagged,
+};
 use bodega_worker::NUMBERED;
 use chrono::{DateTime, Utc};
 use entity::webhooks::event::{Entity, Model};
-use sea_orm::{ConnectionTrait, Statement};
+use sea_orm::{Condition, ConnectionTrait, Statement};
 use serde::Serialize;
 use serde_json::Value;
 use tokio::time::Instant;
 use utoipa::ToSchema;
+
+use crate::sight::Sight;
 
 pub(crate) fn resource() -> Resource<EventEntry> {
     Resource::new("events:read", "events:read", "A change that happened")
@@ -17,7 +22,8 @@ pub(crate) fn resource() -> Resource<EventEntry> {
         .note(
             "The log can be followed: with `after`, events come in the order of their `sequence`, \
              and `GET /v1/events/stream` sends them as they happen (server-sent events, going on \
-             from `Last-Event-ID`).",
+             from `Last-Event-ID`). A key sees the events of what it has the scope to read; \
+             `reached` tells how far it has come, also past the others.",
         )
         .filter(["type", "object_type", "object_id", "actor_id", "sequence", "created_at"])
         .fails(&problem::AHEAD_OF_LOG)
@@ -76,6 +82,10 @@ impl Noun for EventEntry {
     const NAME: &'static str = "event";
     const PLURAL: &'static str = "events";
     const PREFIX: &'static str = "evt";
+
+    fn visible(cx: &Cx) -> Result<Option<Condition>> {
+        Ok(Sight::of(&cx.platform, &cx.scopes)?.of_events())
+    }
 }
 
 impl From<Model> for EventEntry {
@@ -120,14 +130,22 @@ impl From<Model> for EventEntry {
 async fn list(cx: Cx, query: ListQuery) -> Result<Page<EventEntry>> {
     let Some(after) = query.after else { return cx.page(&query).await };
     let until = Instant::now() + query.wait;
+    // Who wants or sees only a part of the log may find nothing in it for long, and is not to look
+    // through the same again: what was in the log before it was read is done with.
+    let part = query.cursor.is_none() && is_part(&cx, &query)?;
+    let mut end = if part { end_of_log(&cx).await? } else { after };
+    let mut place = after;
     loop {
         let news = cx.platform.signals.next(NUMBERED);
-        let page = cx.page(&query).await?;
+        let page = page(&cx, &query, place).await?;
         let stopping = cx.platform.signals.is_closed();
         if !page.data.is_empty() || stopping || Instant::now() >= until {
-            return Ok(page);
+            let reached = reached(&query, &page, end);
+            return Ok(Page { reached, ..page });
         }
-        if ahead(&cx, after).await? {
+        place = if part { place.max(end) } else { place };
+        end = end_of_log(&cx).await?;
+        if after > end {
             return Err(Problem::new(&problem::AHEAD_OF_LOG).at(FieldError::query(
                 "after",
                 problem::AHEAD_OF_LOG.code,
@@ -138,14 +156,44 @@ async fn list(cx: Cx, query: ListQuery) -> Result<Page<EventEntry>> {
     }
 }
 
-/// Whether a place lies beyond the end of the log: it may be another organization's.
-async fn ahead(cx: &Cx, after: i64) -> Result<bool> {
+/// Whether some of what comes is passed over.
+fn is_part(cx: &Cx, query: &ListQuery) -> Result<bool> {
+    Ok(query.filters.len() > 1 || EventEntry::visible(cx)?.is_some())
+}
+
+/// What was asked for, looked for from this place on, because there is none of it before.
+async fn page(cx: &Cx, query: &ListQuery, place: i64) -> Result<Page<EventEntry>> {
+    let asked = query.after.map(FilterValue::Int);
+    if query.after == Some(place) {
+        return cx.page(query).await;
+    }
+    let mut rest = query.clone();
+    let is_place =
+        |filter: &&mut Filter| filter.op == Op::Gt && asked.as_ref() == filter.values.first();
+    rest.filters.iter_mut().filter(is_place).for_each(|f| f.values = vec![FilterValue::Int(place)]);
+    let page = cx.page(&rest).await?;
+    // Cursors are of the list as it was asked for.
+    match page.next_cursor.is_some() || query.way.is_some() {
+        true => cx.page(query).await,
+        false => Ok(page),
+    }
+}
+
+/// How far a page has come that was read when the log was at least so long.
+fn reached(query: &ListQuery, page: &Page<EventEntry>, end: i64) -> Option<i64> {
+    let after = query.after.filter(|_| query.cursor.is_none())?;
+    let last = page.data.last().and_then(|event| event.sequence).unwrap_or(after);
+    Some(if page.next_cursor.is_some() { last } else { last.max(end) })
+}
+
+/// The last place of the log.
+async fn end_of_log(cx: &Cx) -> Result<i64> {
     let sql = "SELECT last_sequence FROM event_stream WHERE organization_id = $1";
     let values = [cx.organization.into()];
     let statement = Statement::from_sql_and_values(cx.db().get_database_backend(), sql, values);
     let row = cx.db().query_one_raw(statement).await?;
     let last = row.map(|row| row.try_get::<i64>("", "last_sequence")).transpose()?;
-    Ok(after > last.unwrap_or(0))
+    Ok(last.unwrap_or(0))
 }
 
 async fn get(cx: Cx, id: Id<EventEntry>) -> Result<EventEntry> {

@@ -5,7 +5,6 @@ use std::sync::Arc;
 
 use bodega_contract::{Declared, Handler, Input, Kind, Method, Operation, Output, Reply, Schemas};
 use bodega_kernel::{Cx, Problem, Result};
-use entity::Owned;
 use entity::webhooks::event;
 use futures::FutureExt;
 use sea_orm::{ColumnTrait, QueryFilter, QueryOrder, QuerySelect};
@@ -176,6 +175,7 @@ fn operation(
         emits: Vec::new(),
         fails: Vec::new(),
         deprecated: Vec::new(),
+        prepare: None,
         handler,
     }
 }
@@ -208,7 +208,8 @@ async fn get(cx: Cx, name: String) -> Result<Value> {
 async fn sample(cx: Cx, name: String) -> Result<Value> {
     let catalog = cx.platform.ports.get::<EventCatalog>()?;
     let (_, known) = catalog.find(&name).ok_or_else(unknown)?;
-    let rows = event::Entity::of(cx.organization)
+    let rows = cx
+        .rows::<EventEntry>()?
         .filter(event::Column::Type.eq(name))
         .order_by_desc(event::Column::CreatedAt)
         .order_by_desc(event::Column::Id)

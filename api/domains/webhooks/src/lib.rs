@@ -13,6 +13,7 @@ mod filter;
 mod rules;
 mod sample;
 mod selection;
+mod sight;
 mod webhook_attempt;
 mod webhook_delivery;
 mod webhook_health;
@@ -23,6 +24,7 @@ use serde_json::Value;
 
 pub use deliver::{DELIVER, Deliverer};
 pub use endpoint::WebhookEndpoint;
+pub use endpoint::again::{REPLAY, Replayer};
 pub use erase::erase;
 pub use event::EventEntry;
 pub use event_type::{EventCatalog, KnownEvent};
@@ -30,6 +32,7 @@ pub use fan_out::FanOut;
 pub use rules::fits;
 pub use sample::fresh_sample;
 pub use selection::{Selections, Selector};
+pub use sight::ReadScopes;
 
 /// What this domain offers, beside what the others have declared.
 pub fn resources(others: &[Declared]) -> Vec<Declared> {

@@ -1,20 +1,25 @@
 //! Which events an endpoint is sent: one list of checks, walked by the fan-out and told by
 //! `explain`, so that the two can never say different things.
 
-use bodega_kernel::{Id, Text, text};
+use std::sync::OnceLock;
+
+use bodega_kernel::{Id, Platform, Result, Text, text};
 use entity::webhooks::{event, webhook_endpoint};
 use serde::Serialize;
-use serde_json::{Value, json};
+use serde_json::Value;
 use utoipa::ToSchema;
 
-use crate::endpoint::WebhookEndpoint;
-use crate::filter::{self, Filter, Verdict};
+use crate::endpoint::{WebhookEndpoint, scopes};
+use crate::filter::{Filter, PATTERNS_MAX, Seen, Verdict};
+use crate::sight::{Sight, beyond};
 use crate::stored;
 
 /// What has to hold for an event to be sent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum CheckName {
+    /// Whoever last set what the endpoint is sent may read what the event tells of.
+    Scope,
     /// The endpoint was there when the event happened.
     Existed,
     /// The endpoint takes events.
@@ -37,33 +42,74 @@ pub(crate) struct Check {
 
 /// An endpoint's rules, compiled.
 pub(crate) struct Rules {
+    sight: Sight,
     patterns: Vec<String>,
     changed: Vec<String>,
-    filter: Option<Filter>,
+    source: Option<String>,
+    /// Compiled when it is first asked.
+    filter: OnceLock<Asked>,
+}
+
+/// What an endpoint's filter is.
+enum Asked {
+    Nothing,
+    Filter(Filter),
+    /// It was fine when it was saved, and is not by the rules of today: nothing passes.
+    Invalid(Text),
 }
 
 impl Rules {
-    pub(crate) fn of(endpoint: &webhook_endpoint::Model) -> Self {
-        Self {
+    pub(crate) fn of(platform: &Platform, endpoint: &webhook_endpoint::Model) -> Result<Self> {
+        Ok(Self {
+            sight: Sight::of(platform, &scopes(endpoint))?,
             patterns: stored(&endpoint.event_types),
             changed: stored(&endpoint.changed_fields),
-            // Compiled when it was saved; if that is no longer so, nothing passes.
-            filter: endpoint
-                .filter
-                .as_deref()
-                .map(|source| Filter::compile(source).or_else(|_| Filter::compile("false")))
-                .and_then(Result::ok),
+            source: endpoint.filter.clone(),
+            filter: OnceLock::new(),
+        })
+    }
+
+    /// Whether the event is sent, if the filter, where there is one, lets it through.
+    pub(crate) fn concerns(&self, event: &event::Model) -> bool {
+        self.fits(&event.r#type) && self.sight.covers(event) && self.changed(event)
+    }
+
+    /// Whether a filter has to be asked of an event that concerns the endpoint.
+    pub(crate) fn has_filter(&self) -> bool {
+        self.source.is_some()
+    }
+
+    /// Whether the filter was compiled already, which takes a while.
+    pub(crate) fn is_compiled(&self) -> bool {
+        self.filter.get().is_some()
+    }
+
+    /// What the filter says of an event that concerns the endpoint, and the fuel that it took.
+    pub(crate) fn verdict(&self, event: &Seen<'_>) -> (Verdict, u64) {
+        match self.asked() {
+            Asked::Nothing => (Verdict::Passes, 0),
+            Asked::Filter(filter) => filter.weighed(event),
+            Asked::Invalid(_) => (Verdict::Fails, 0),
         }
     }
 
-    /// Whether the event is sent. `variable` is made at most once for all endpoints.
-    pub(crate) fn let_through(&self, event: &event::Model, seen: &mut Seen) -> bool {
-        self.fits(&event.r#type)
-            && self.changed(event)
-            && self
-                .filter
-                .as_ref()
-                .is_none_or(|filter| filter.verdict(seen.variable(event)) == Verdict::Passes)
+    fn asked(&self) -> &Asked {
+        self.filter.get_or_init(|| match self.source.as_deref().map(Filter::compile) {
+            None => Asked::Nothing,
+            Some(Ok(filter)) => Asked::Filter(filter),
+            Some(Err(problem)) => {
+                let said = problem.errors.first().map(|error| error.detail.clone());
+                Asked::Invalid(said.unwrap_or_else(|| text("is not valid", "no es válido")))
+            }
+        })
+    }
+
+    /// What they are worth in a cache: a pattern keeps much more than all the rest.
+    pub(crate) fn weight(&self) -> u32 {
+        const PATTERN: usize = 16;
+        let source = self.source.as_deref().unwrap_or_default();
+        let patterns = source.matches("matches").count().min(PATTERNS_MAX);
+        u32::try_from(1 + PATTERN * patterns).unwrap_or(u32::MAX)
     }
 
     fn fits(&self, kind: &str) -> bool {
@@ -94,8 +140,16 @@ impl Rules {
             .as_ref()
             .and_then(Value::as_object)
             .map(|all| all.keys().map(String::as_str).collect::<Vec<_>>().join(", "));
-        let verdict = self.filter.as_ref().map(|f| f.verdict(Seen::default().variable(event)));
+        let (passed, filter_said) = match self.asked() {
+            Asked::Nothing => (true, text("There is no filter.", "No hay filtro.")),
+            Asked::Filter(filter) => {
+                let verdict = filter.weighed(&Seen::of(event)).0;
+                (verdict == Verdict::Passes, filter_said(verdict))
+            }
+            Asked::Invalid(why) => (false, invalid_said(why)),
+        };
         vec![
+            self.scope(event),
             Check {
                 name: CheckName::Existed,
                 passed: is_after(endpoint, event),
@@ -106,7 +160,10 @@ impl Rules {
             },
             Check {
                 name: CheckName::State,
-                passed: endpoint.disabled_reason.as_deref() != Some("gone"),
+                passed: !matches!(
+                    endpoint.disabled_reason.as_deref(),
+                    Some("gone" | "filter_too_costly")
+                ),
                 said: text(
                     format!("The endpoint is {}.", endpoint.state),
                     format!("El estado del destino es {}.", endpoint.state),
@@ -125,12 +182,20 @@ impl Rules {
                 passed: self.changed(event),
                 said: self.changed_said(changed),
             },
-            Check {
-                name: CheckName::Filter,
-                passed: verdict.as_ref().is_none_or(|verdict| *verdict == Verdict::Passes),
-                said: filter_said(verdict),
-            },
+            Check { name: CheckName::Filter, passed, said: filter_said },
         ]
+    }
+
+    fn scope(&self, event: &event::Model) -> Check {
+        let (passed, kind) = (self.sight.covers(event), &event.object_type);
+        let said = match passed {
+            true => text(
+                format!("Whoever last set what the endpoint is sent may read {kind} objects."),
+                format!("Quien fijó por última vez lo que recibe el destino puede leer {kind}."),
+            ),
+            false => beyond(event),
+        };
+        Check { name: CheckName::Scope, passed, said }
     }
 
     fn changed_said(&self, changed: Option<String>) -> Text {
@@ -151,16 +216,27 @@ impl Rules {
     }
 }
 
-fn filter_said(verdict: Option<Verdict>) -> Text {
+fn filter_said(verdict: Verdict) -> Text {
     match verdict {
-        None => text("There is no filter.", "No hay filtro."),
-        Some(Verdict::Passes) => text("The filter is true.", "El filtro es verdadero."),
-        Some(Verdict::Fails) => text("The filter is false.", "El filtro es falso."),
-        Some(Verdict::Broken(why)) => text(
+        Verdict::Passes => text("The filter is true.", "El filtro es verdadero."),
+        Verdict::Fails => text("The filter is false.", "El filtro es falso."),
+        Verdict::Broken(why) => text(
             format!("The filter could not be worked out: {why}."),
             format!("No se pudo evaluar el filtro: {why}."),
         ),
+        Verdict::TooCostly => text(
+            "The filter takes more steps or memory than one event may.",
+            "El filtro usa más pasos o memoria de los que un evento puede usar.",
+        ),
     }
+}
+
+fn invalid_said(why: &Text) -> Text {
+    use bodega_kernel::Language::{English, Spanish};
+    text(
+        format!("The filter is not valid any more and lets nothing through: {}.", why.get(English)),
+        format!("El filtro ya no es válido y no deja pasar nada: {}.", why.get(Spanish)),
+    )
 }
 
 /// Whether an event happened after the endpoint was made. What the same call changed beside it is
@@ -179,33 +255,10 @@ pub fn fits(pattern: &str, kind: &str) -> bool {
         })
 }
 
-/// An event as filters see it, made when the first of them asks.
-#[derive(Default)]
-pub(crate) struct Seen(Option<cel::Value>);
-
-impl Seen {
-    fn variable(&mut self, event: &event::Model) -> &cel::Value {
-        self.0.get_or_insert_with(|| {
-            filter::variable(&json!({
-                "id": bodega_kernel::tagged("evt", event.id),
-                "type": event.r#type,
-                "sequence": event.sequence,
-                "object_type": event.object_type,
-                "object_id": event.object_id,
-                "object_version": event.object_version,
-                "actor_type": event.actor_type,
-                "actor_id": event.actor_id,
-                "request_id": bodega_kernel::tagged("req", event.request_id),
-                "created_at": event.created_at.to_rfc3339(),
-                "data": event.data,
-                "previous": event.previous,
-            }))
-        })
-    }
-}
-
 #[cfg(test)]
 mod tests {
+    use serde_json::json;
+
     use super::*;
 
     #[test]
@@ -220,7 +273,13 @@ mod tests {
 
     fn changed(fields: &[&str], previous: Option<Value>, data: Value) -> bool {
         let changed = fields.iter().map(|field| (*field).to_owned()).collect();
-        let rules = Rules { patterns: vec!["*".to_owned()], changed, filter: None };
+        let rules = Rules {
+            sight: Sight::Everything,
+            patterns: vec!["*".to_owned()],
+            changed,
+            source: None,
+            filter: OnceLock::new(),
+        };
         rules.changed(&event::Model {
             id: uuid::Uuid::nil(),
             organization_id: uuid::Uuid::nil(),

@@ -1,5 +1,5 @@
 //! Payloads in a shape of the receiver's own: a GraphQL selection of the object, run on each event
-//! with the rights of whoever saved it. The GraphQL door knows how; here it is a port.
+//! with the rights of whoever set it. The GraphQL door knows how; here it is a port.
 
 use std::sync::Arc;
 
@@ -8,8 +8,9 @@ use bodega_kernel::{
 };
 use entity::webhooks::webhook_endpoint;
 use futures::future::BoxFuture;
-use serde_json::{Value, json};
+use serde_json::Value;
 
+use crate::endpoint::scopes;
 use crate::event_type::EventPattern;
 use crate::stored;
 
@@ -41,11 +42,10 @@ impl Selection {
     /// The selection that an endpoint has.
     pub(crate) fn of(endpoint: &webhook_endpoint::Model) -> Option<Self> {
         let patterns: Vec<EventPattern> = stored(&endpoint.event_types);
-        let scopes = endpoint.selection_scopes.as_ref().map(stored::<Vec<String>>);
         Some(Self {
             resource: one_resource(&patterns)?.to_owned(),
             text: endpoint.selection.clone()?,
-            scopes: Arc::new(ScopeSet::from_iter(scopes.unwrap_or_default())),
+            scopes: Arc::new(scopes(endpoint)),
         })
     }
 
@@ -70,13 +70,13 @@ impl Selection {
     }
 }
 
-/// What is kept of a new selection: itself, and the rights it runs with, the caller's.
-pub(crate) async fn save(
+/// Checks a selection that is to be kept, with the rights it is to run with, the caller's.
+pub(crate) async fn check(
     tx: &Tx,
     patterns: &[EventPattern],
-    selection: Option<String>,
-) -> Result<(Option<String>, Option<Value>)> {
-    let Some(selection) = selection else { return Ok((None, None)) };
+    selection: Option<&str>,
+) -> Result<()> {
+    let Some(selection) = selection else { return Ok(()) };
     let Some(resource) = one_resource(patterns) else {
         let detail = text(
             "needs `event_types` of one kind of object, as `product.*`",
@@ -86,9 +86,8 @@ pub(crate) async fn save(
         return Err(Problem::new(&problem::SELECTION_NOT_VALID).at(error));
     };
     let port = tx.platform.ports.get::<Selections>()?;
-    port.0.select(tx.cx(), resource, &selection, Vec::new()).await?;
-    let scopes: Vec<_> = tx.scopes.names().collect();
-    Ok((Some(selection), Some(json!(scopes))))
+    port.0.select(tx.cx(), resource, selection, Vec::new()).await?;
+    Ok(())
 }
 
 /// The resource that all patterns are of, where it is one.

@@ -3,13 +3,17 @@
 use bodega_contract::Resource;
 use bodega_kernel::{Cx, Id, ListQuery, Noun, Page, Result};
 use chrono::{DateTime, Utc};
-use entity::webhooks::webhook_attempt::{Entity, Model};
+use entity::webhooks::webhook_attempt::{Column, Entity, Model};
+use entity::webhooks::webhook_delivery;
+use sea_orm::Condition;
+use sea_orm::sea_query::{Expr, ExprTrait, Query};
 use serde::Serialize;
 use serde_json::Value;
 use utoipa::ToSchema;
 
 use crate::endpoint::WebhookEndpoint;
 use crate::event::EventEntry;
+use crate::sight::Sight;
 use crate::webhook_delivery::WebhookDelivery;
 
 pub(crate) fn resource() -> Resource<WebhookAttempt> {
@@ -34,7 +38,7 @@ pub struct WebhookAttempt {
     /// Which try of the delivery it was, from 1.
     #[schema(minimum = 1)]
     pub number: i32,
-    /// What came of it: `delivered`, `refused`, `timeout`, `dns_failure`, `private_address`, …
+    /// What came of it: `delivered`, `refused`, `timeout`, `dns_failure`, `tls_expired`, …
     #[schema(max_length = 60)]
     pub outcome: String,
     /// The same, in words.
@@ -66,6 +70,22 @@ impl Noun for WebhookAttempt {
     const NAME: &'static str = "webhook_attempt";
     const PLURAL: &'static str = "webhook_attempts";
     const PREFIX: &'static str = "wha";
+
+    /// Those of the deliveries that the caller may see: what a receiver answers may tell of what it
+    /// was sent.
+    fn visible(cx: &Cx) -> Result<Option<Condition>> {
+        let deliveries = Sight::of(&cx.platform, &cx.scopes)?.of_deliveries();
+        Ok(deliveries.map(|visible| {
+            let id = Expr::col((webhook_delivery::Entity, webhook_delivery::Column::Id));
+            let delivery = Query::select()
+                .expr(Expr::value(1))
+                .from(webhook_delivery::Entity)
+                .and_where(id.eq(Expr::col((Entity, Column::DeliveryId))))
+                .cond_where(visible)
+                .to_owned();
+            Condition::all().add(Expr::exists(delivery))
+        }))
+    }
 }
 
 impl From<Model> for WebhookAttempt {

@@ -14,6 +14,7 @@ use utoipa::ToSchema;
 use crate::deliver::{self, Reason};
 use crate::endpoint::WebhookEndpoint;
 use crate::event::EventEntry;
+use crate::sight::{self, Sight};
 use crate::webhook_attempt::WebhookAttempt;
 use crate::{named, word};
 
@@ -126,6 +127,10 @@ impl Noun for WebhookDelivery {
     const NAME: &'static str = "webhook_delivery";
     const PLURAL: &'static str = "webhook_deliveries";
     const PREFIX: &'static str = "whd";
+
+    fn visible(cx: &Cx) -> Result<Option<Condition>> {
+        Ok(Sight::of(&cx.platform, &cx.scopes)?.of_deliveries())
+    }
 }
 
 impl From<Model> for WebhookDelivery {
@@ -185,12 +190,12 @@ async fn resend(tx: Tx, id: Id<WebhookDelivery>) -> Result<WebhookDelivery> {
     let old = tx.load(id).await?;
     let endpoint = tx.load(Id::<WebhookEndpoint>::from_uuid(old.endpoint_id)).await?;
     if old.payload.is_none() {
-        // What is sent is made of the event again, so it has to be there.
-        let event = event::Entity::of(tx.organization)
-            .filter(event::Column::Id.eq(old.event_id))
-            .one(tx.db())
-            .await?;
-        event.ok_or_else(|| Problem::new(&problem::PAYLOAD_GONE))?;
+        // What is sent is made of the event again, so it has to be there, and both the caller and
+        // whoever set what the endpoint is sent have to see it.
+        let event = tx.rows::<EventEntry>()?.filter(event::Column::Id.eq(old.event_id));
+        let event =
+            event.one(tx.db()).await?.ok_or_else(|| Problem::new(&problem::PAYLOAD_GONE))?;
+        sight::may_be_sent(&tx.platform, &endpoint, &event)?;
     }
     let row = Model {
         id: tx.new_id::<WebhookDelivery>().uuid(),

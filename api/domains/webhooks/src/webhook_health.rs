@@ -32,6 +32,10 @@ pub struct WebhookHealth {
     pub probe_at: Option<DateTime<Utc>>,
     /// Until when it asked, by `Retry-After`, to be left alone.
     pub held_until: Option<DateTime<Utc>>,
+    /// The number of the first event of which its filter could not say whether it is sent, because
+    /// that took too much: it waits, with all that came after it, until the endpoint is resumed.
+    #[schema(minimum = 1)]
+    pub undecided_since: Option<i64>,
 }
 
 impl Noun for WebhookHealth {
@@ -54,6 +58,7 @@ impl From<Model> for WebhookHealth {
             held_until,
             probes: _,
             last_sequence: _,
+            undecided_since,
         } = row;
         Self {
             id: Id::from_uuid(id),
@@ -63,6 +68,7 @@ impl From<Model> for WebhookHealth {
             last_failure,
             probe_at,
             held_until,
+            undecided_since,
         }
     }
 }

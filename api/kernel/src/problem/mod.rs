@@ -14,6 +14,8 @@ use crate::source::{OPEN_TOO_LONG, TOO_MANY_STATEMENTS};
 
 pub use table::*;
 
+use crate::Trouble;
+
 const ECHO_CHARS_MAX: usize = 1_000;
 
 /// One kind of problem. `code` is a contract: it never changes.
@@ -229,6 +231,14 @@ impl Problem {
         missing.at(FieldError::body(pointer, "not_found", detail))
     }
 
+    /// The caller's key does not have this scope.
+    pub fn lacks(scope: &str) -> Self {
+        Self::new(&INSUFFICIENT_SCOPE).with("scope", scope).detail(text(
+            format!("The key does not have the scope `{scope}`."),
+            format!("La clave no tiene el permiso `{scope}`."),
+        ))
+    }
+
     /// An id of another kind.
     pub fn wrong_id_type(noun: &str, prefix: &str) -> Self {
         Self::new(&WRONG_ID_TYPE).with("expected_prefix", prefix).detail(text(
@@ -285,6 +295,11 @@ impl FieldError {
 /// The database decides conflicts: a violated constraint becomes the problem it stands for.
 impl From<DbErr> for Problem {
     fn from(error: DbErr) -> Self {
+        if let Some(trouble) = Trouble::of(&error) {
+            let mut problem = trouble.problem();
+            problem.0.cause = Some(error.to_string());
+            return problem;
+        }
         match error.sql_err() {
             Some(SqlErr::UniqueConstraintViolation(message)) => taken(&message),
             Some(SqlErr::ForeignKeyConstraintViolation(_)) => Self::new(&IN_USE),
@@ -295,11 +310,6 @@ impl From<DbErr> for Problem {
                 .with("limit", "transaction_ms")
                 .with("max", TRANSACTION_MAX.as_millis() as u64)
                 .retry_after(1),
-            _ if is_down(&error) => {
-                let mut problem = Self::new(&DATABASE_UNAVAILABLE).retry_after(2);
-                problem.0.cause = Some(error.to_string());
-                problem
-            }
             _ if is_contention(&error) => Self::new(&BUSY).retry_after(1),
             _ if is_restricted(&error) => Self::new(&IN_USE),
             _ => Self::internal(error),
@@ -336,30 +346,13 @@ fn is_ours(error: &DbErr, said: &str) -> bool {
     matches!(error, DbErr::Custom(own) if own == said)
 }
 
-fn is_down(error: &DbErr) -> bool {
-    use sea_orm::RuntimeErr;
-    match error {
-        DbErr::ConnectionAcquire(_) | DbErr::Conn(_) => true,
-        DbErr::Exec(RuntimeErr::SqlxError(cause)) | DbErr::Query(RuntimeErr::SqlxError(cause)) => {
-            use sea_orm::SqlxError as Sqlx;
-            // 57P01-57P03: the server is going down, crashed, or not yet up.
-            matches!(
-                &**cause,
-                Sqlx::Io(_)
-                    | Sqlx::PoolTimedOut
-                    | Sqlx::PoolClosed
-                    | Sqlx::WorkerCrashed
-                    | Sqlx::Tls(_)
-            ) || sql_state(cause).is_some_and(|s| s.starts_with("57P") || s.starts_with("08"))
-        }
-        _ => false,
-    }
-}
-
-/// Lock time-outs, deadlocks and serialization failures: nothing was written, trying again is right.
+/// Lock time-outs, deadlocks, serialization failures and statements that were interrupted: nothing was
+/// written, trying again is right.
 fn is_contention(error: &DbErr) -> bool {
-    // PostgreSQL's SQLSTATE, and SQLite's primary and extended SQLITE_BUSY codes.
-    state_is(error, &["40001", "40P01", "55P03", "5", "261", "517", "773"])
+    // PostgreSQL's SQLSTATE; SQLite's primary and extended SQLITE_BUSY codes, SQLITE_LOCKED,
+    // SQLITE_INTERRUPT, and SQLITE_PROTOCOL, which is a lost race for its log of changes.
+    let states = ["40001", "40P01", "55P03", "57014", "5", "261", "517", "773", "6", "9", "15"];
+    state_is(error, &states)
 }
 
 /// `ON DELETE RESTRICT` stepped in. SeaORM knows only the plain foreign key violation; PostgreSQL 18

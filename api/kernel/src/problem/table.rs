@@ -184,8 +184,11 @@ problems! {
         "Too much was going on at the same moment. Nothing was written; try again."
         / "Había demasiado en curso en el mismo momento. No se escribió nada; intente de nuevo."
     DATABASE_UNAVAILABLE "database_unavailable" 503 "Database unavailable" / "Base de datos no disponible":
-        "The database does not answer. Nothing was written; try again after `Retry-After` seconds."
-        / "La base de datos no responde. No se escribió nada; intente de nuevo tras `Retry-After` segundos."
+        "The database does not answer, or takes no changes now. Try again after `Retry-After` seconds, with the same `Idempotency-Key`: where its answer was lost on the way, the change may have been made."
+        / "La base de datos no responde, o no acepta cambios ahora. Intente de nuevo tras `Retry-After` segundos, con la misma `Idempotency-Key`: si su respuesta se perdió en el camino, el cambio puede haberse hecho."
+    STORAGE_FULL "storage_full" 507 "Storage full" / "Almacenamiento lleno":
+        "The disk of the database has no room. The change was not made; try again after `Retry-After` seconds, with the same `Idempotency-Key`."
+        / "El disco de la base de datos no tiene espacio. El cambio no se hizo; intente de nuevo tras `Retry-After` segundos, con la misma `Idempotency-Key`."
 }
 
 /// What a violated unique index says: its last column, where the value came from, and the problem.

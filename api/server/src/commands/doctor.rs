@@ -4,8 +4,8 @@ use std::io::{Read, Write};
 use std::net::TcpStream;
 use std::time::Duration;
 
-use crate::app;
 use crate::config::Config;
+use crate::{app, checks};
 
 const PATIENCE: Duration = Duration::from_secs(3);
 
@@ -22,6 +22,11 @@ pub(crate) async fn doctor(config: &Config, ready: bool) -> Result<(), String> {
         "migrations     {}",
         if pending.is_empty() { "ok" } else { "missing: run `bodega migrate`" }
     );
+    // A database that lacks a table cannot be looked through.
+    if pending.is_empty() {
+        let found = checks::whole(&checks::open(&url).await?, &config.retention()).await?;
+        println!("changes        ok ({found})");
+    }
     if let Some(redis) = &config.redis_url {
         let client = redis::Client::open(redis.as_str()).map_err(|error| error.to_string())?;
         let connection = client.get_multiplexed_async_connection().await;

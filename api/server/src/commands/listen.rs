@@ -81,6 +81,7 @@ async fn follow(
             }
             place = sequence.unwrap_or(place).max(place);
         }
+        place = page["reached"].as_u64().unwrap_or(place).max(place);
         // One that is about to stop answers at once.
         if all(&page).next().is_none() && asked.elapsed() < SOON {
             sleep(SOON).await;

@@ -1,18 +1,22 @@
 //! What the command line does beside serving.
 
+mod backup;
 mod contract;
 mod doctor;
 mod identity;
 mod import;
 mod listen;
+mod restore;
 mod trigger;
 mod worker;
 
+pub(crate) use backup::backup;
 pub(crate) use contract::contract;
 pub(crate) use doctor::doctor;
 pub(crate) use identity::{keys, organizations};
 pub(crate) use import::import;
 pub(crate) use listen::listen;
+pub(crate) use restore::restore;
 pub(crate) use trigger::trigger;
 pub(crate) use worker::worker;
 

@@ -8,7 +8,7 @@ use chrono::{DateTime, NaiveDate, Utc};
 use dashmap::DashMap;
 use entity::platform::key_usage;
 use sea_orm::sea_query::{Expr, ExprTrait, OnConflict};
-use sea_orm::{ColumnTrait, DbErr, EntityTrait, IntoActiveModel, QueryFilter, TransactionTrait};
+use sea_orm::{ColumnTrait, DbErr, EntityTrait, IntoActiveModel, QueryFilter};
 use uuid::Uuid;
 
 use super::DAY_S;
@@ -100,7 +100,7 @@ impl DailyCounts {
             .map(|entry| (*entry.key(), *entry.value()))
             .collect();
         if !pending.is_empty() {
-            let transaction = self.platform.db.writer().begin().await?;
+            let transaction = self.platform.db.begin().await?;
             let mut written = Vec::with_capacity(pending.len());
             for (key, count) in &pending {
                 let calls = i64::try_from(count.pending).unwrap_or(i64::MAX);

@@ -19,6 +19,7 @@ const OF_ALL: &[&Code] = &[
     &problem::INTERNAL_ERROR,
     &problem::BUSY,
     &problem::DATABASE_UNAVAILABLE,
+    &problem::STORAGE_FULL,
 ];
 
 /// Of a call that can be sent a body, also an action that takes none.

@@ -61,19 +61,20 @@ impl Service {
         caller: &Caller,
         params: &Params,
     ) -> std::result::Result<Subscription, Stop> {
+        let (operation, method) =
+            (feed(self.engine.registry).map_or("graphql", |feed| feed.id), "GET");
         let mut visit = self.corridor.admit(caller).await?;
-        let begun = self.begin(&mut visit, caller, params).await;
+        visit.begin(operation, method);
+        let mut begun = self.begin(&mut visit, caller, params).await;
         if begun.is_err() && visit.limits().is_none() {
-            visit.charge(1).await?;
+            begun = visit.charge(1).await.map_err(Stop::from).and(begun);
         }
         let (status, code) = match &begun {
             Ok(_) => (200, None),
             Err(Stop::Problem(problem)) => (problem.code.status, Some(problem.code.code)),
             Err(Stop::Faults(faults)) => (400, faults.first().map(|one| one.problem.code.code)),
         };
-        let operation = feed(self.engine.registry).map_or("graphql", |feed| feed.id);
         let (idempotency_key, deprecated) = (None, Vec::new());
-        let method = "GET";
         visit.leave(Leave { operation, method, status, code, idempotency_key, deprecated });
         begun
     }
@@ -137,10 +138,15 @@ impl Subscription {
             if service.corridor.platform().signals.is_closed() {
                 return Ok(None);
             }
-            let rows = self.read(&service).await?;
+            let page = self.read(&service).await?;
             self.trusted(&service).await?;
-            let Some(last) = rows.last() else { continue };
-            let after = last["sequence"].as_i64().unwrap_or(self.after);
+            // Also past what is not for this caller, so that it is not looked through again.
+            let after = page["reached"].as_i64().unwrap_or(self.after);
+            let rows = rows(page);
+            if rows.is_empty() {
+                self.after = after;
+                continue;
+            }
             let operation = self.document.operation(self.params.operation_name.as_deref());
             let operation = operation.map_err(|fault| fault.problem)?;
             let plan = Plan::new(&engine.model, &self.document, &operation.node, &self.variables)
@@ -164,8 +170,8 @@ impl Subscription {
         }
     }
 
-    /// What there is after the place reached; nothing, where nothing came for a while.
-    async fn read(&self, service: &Service) -> Result<Vec<Value>> {
+    /// A page of what there is after the place reached; an empty one, where nothing came for a while.
+    async fn read(&self, service: &Service) -> Result<Value> {
         let visit = service.corridor.admit(&self.caller).await?;
         let mut call = Call { placed: true, ..Call::of(self.feed) };
         call.query = [
@@ -175,7 +181,7 @@ impl Subscription {
         ]
         .map(|(name, value)| (name.to_owned(), value))
         .into();
-        Ok(rows(visit.call(call).await?.body))
+        Ok(visit.call(call).await?.body)
     }
 
     /// Ends what was begun before its document was trusted no more, or others no more allowed.

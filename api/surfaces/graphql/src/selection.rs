@@ -58,9 +58,13 @@ impl Engine {
         let document = self.document(&wrapped).await.map_err(refused)?;
         let parsed = document.operation(None)?;
         let items = &parsed.node.selection_set.node.items;
-        let alone = items.len() == 1
-            && document.ast.fragments.is_empty()
-            && matches!(items.first().map(|one| &one.node), Some(Selected::Field(_)));
+        // Directives in front of the braces would be those of our own field.
+        let alone = match items.as_slice() {
+            [one] if document.ast.fragments.is_empty() => {
+                matches!(&one.node, Selected::Field(own) if own.node.directives.is_empty())
+            }
+            _ => false,
+        };
         if !alone {
             return Err(Fault::invalid("A selection is one pair of braces.", []));
         }

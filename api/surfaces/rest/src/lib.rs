@@ -2,6 +2,8 @@
 //! to call is in the registry.
 
 mod answer;
+mod body;
+mod forwarded;
 mod headers;
 mod request;
 mod stream;
@@ -11,8 +13,8 @@ use std::sync::Arc;
 use actix_web::http::Method as HttpMethod;
 use actix_web::web::{self, ServiceConfig};
 use actix_web::{HttpRequest, HttpResponse};
-use bodega_contract::{Method, Route};
-use bodega_corridor::Corridor;
+use bodega_contract::{Method, Principal, Route};
+use bodega_corridor::{Call, Corridor};
 use bodega_kernel::{Problem, problem};
 
 use crate::request::Incoming;
@@ -20,8 +22,9 @@ use crate::request::Incoming;
 /// What other doors over HTTP share with this one: who calls, and what every answer says.
 pub mod http {
     pub use crate::answer::{REPLAYED, VERSION, refused};
+    pub use crate::body::{Body, body};
     pub use crate::headers::{limits, put, standard};
-    pub use crate::request::{Incoming, bearer, body, is_json, one, text_header};
+    pub use crate::request::{Incoming, bearer, is_json, one, text_header};
 }
 
 /// The largest body that an operation takes.
@@ -59,6 +62,9 @@ async fn handle(
     door: web::Data<Door>,
 ) -> HttpResponse {
     let incoming = Incoming::of(&request, door.trusted_proxies);
+    if let Some(fault) = &incoming.fault {
+        return incoming.refuse(fault);
+    }
     if request.uri().to_string().len() > URI_BYTES_MAX {
         return incoming.refuse(&Problem::new(&problem::URI_TOO_LONG));
     }
@@ -73,8 +79,12 @@ async fn handle(
     }
     match door.corridor.registry().route(method, &path) {
         Route::To(operation, id) => {
-            let call = request::call(&request, payload, operation, id).await;
-            let outcome = door.corridor.dispatch(&incoming.caller, call).await;
+            let (call, mut held) = (Call { id, ..Call::of(operation) }, None);
+            let fill = async |call: &mut Call<'_>, principal: &Principal| {
+                held = request::fill(call, &request, payload, principal.organization).await;
+            };
+            let outcome = door.corridor.dispatch(&incoming.caller, call, fill).await;
+            drop(held);
             answer::answer(&request, &incoming, operation, outcome)
         }
         Route::OtherMethods(offered) if request.method() == HttpMethod::OPTIONS => {

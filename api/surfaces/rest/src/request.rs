@@ -1,40 +1,51 @@
 //! From an HTTP request to a call.
 
-use std::time::Duration;
-
 use actix_web::http::Method as HttpMethod;
 use actix_web::http::header::{self, HeaderMap, HeaderValue};
 use actix_web::{HttpRequest, web};
-use bodega_contract::{Caller, Method, Operation};
+use bodega_contract::{Caller, Method};
 use bodega_corridor::Call;
 use bodega_kernel::{FieldError, Language, Problem, Result, problem, text};
-use futures::StreamExt;
 use uuid::Uuid;
 
 use crate::BODY_BYTES_MAX;
-
-/// A body has to arrive within this time.
-const BODY_TIMEOUT: Duration = Duration::from_secs(15);
+use crate::body::{Body, body};
+use crate::forwarded;
 
 /// What the document says of headers that are otherwise taken as they come: printable ASCII, and no
 /// longer than this.
 const HEADER_BYTES_MAX: [(&str, usize); 2] = [("accept-language", 500), ("if-none-match", 1_000)];
 
+/// What stands in a request once: of two, a proxy in front might believe the other.
+const ONCE: [&str; 9] = [
+    "authorization",
+    "origin",
+    "content-type",
+    "content-encoding",
+    "idempotency-key",
+    "if-match",
+    "bodega-version",
+    "last-event-id",
+    "upgrade",
+];
+
 /// A request, and who sends it.
 pub struct Incoming {
     /// Who sends it, as far as can be told.
     pub caller: Caller,
+    /// What is wrong with its headers, whoever sends it.
+    pub fault: Option<Problem>,
 }
 
 impl Incoming {
     /// A request to the REST door; other doors put their own name in.
     pub fn of(request: &HttpRequest, trusted_proxies: usize) -> Self {
         let headers = request.headers();
-        let request_id = Uuid::now_v7();
+        let (request_id, peer) = (Uuid::now_v7(), request.peer_addr().map(|peer| peer.ip()));
         let language = one(headers, "accept-language").map(Language::accepted).unwrap_or_default();
         let caller = Caller {
             token: one(headers, "authorization").and_then(bearer).map(str::to_owned),
-            ip: address(request, trusted_proxies),
+            ip: forwarded::address(headers, peer, trusted_proxies),
             origin: one(headers, "origin").map(str::to_owned),
             user_agent: one(headers, "user-agent").map(str::to_owned),
             request_id,
@@ -44,25 +55,31 @@ impl Incoming {
             door: "rest",
             path: request.uri().path().to_owned(),
         };
-        Self { caller }
+        let twice = ONCE.into_iter().find(|name| headers.get_all(*name).nth(1).is_some());
+        Self { caller, fault: twice.map(given_twice) }
     }
 }
 
-/// Makes the call. What is wrong with the request on the way is told with everything else.
-pub(crate) async fn call<'a>(
+/// Fills a call in by what the request says. What is wrong with it is told with everything else. The
+/// body is to be kept until the call is answered: it counts while it is there.
+pub(crate) async fn fill(
+    call: &mut Call<'_>,
     request: &HttpRequest,
     payload: web::Payload,
-    operation: &'a Operation,
-    id: Option<String>,
-) -> Call<'a> {
-    let mut call = Call { id, ..Call::of(operation) };
-    if let Err(problem) = fill(&mut call, request, payload).await {
+    organization: Uuid,
+) -> Option<Body> {
+    read(call, request, payload, organization).await.unwrap_or_else(|problem| {
         call.fault = Some(problem);
-    }
-    call
+        None
+    })
 }
 
-async fn fill(call: &mut Call<'_>, request: &HttpRequest, payload: web::Payload) -> Result<()> {
+async fn read(
+    call: &mut Call<'_>,
+    request: &HttpRequest,
+    payload: web::Payload,
+    organization: Uuid,
+) -> Result<Option<Body>> {
     let headers = request.headers();
     if !accepts_json(headers) {
         return Err(Problem::new(&problem::NOT_ACCEPTABLE));
@@ -76,19 +93,19 @@ async fn fill(call: &mut Call<'_>, request: &HttpRequest, payload: web::Payload)
     }
     call.query = query(request.query_string())?;
     if request.method() == HttpMethod::GET || request.method() == HttpMethod::HEAD {
-        return Ok(());
+        return Ok(None);
     }
     call.idempotency_key = text_header(headers, "idempotency-key")?;
     call.if_match = match text_header(headers, "if-match")?.as_deref().map(str::trim) {
         None | Some("*") => None,
         Some(tag) => Some(version(tag)?),
     };
-    let bytes = body(payload, BODY_BYTES_MAX).await?;
-    if !bytes.is_empty() {
+    let mut body = body(payload, BODY_BYTES_MAX, organization).await?;
+    if !body.bytes.is_empty() {
         is_json(headers, call.operation.method)?;
-        call.raw = Some(bytes);
+        call.raw = Some(std::mem::take(&mut body.bytes));
     }
-    Ok(())
+    Ok(Some(body))
 }
 
 /// The path with its percent signs decoded, if what comes out is text.
@@ -123,25 +140,6 @@ pub(crate) fn query(raw: &str) -> Result<Vec<(String, String)>> {
     }
 }
 
-/// The body, where it is no larger and arrives in time.
-pub async fn body(mut payload: web::Payload, bytes_max: usize) -> Result<Vec<u8>> {
-    let read = async {
-        let mut bytes = Vec::new();
-        while let Some(chunk) = payload.next().await {
-            let chunk = chunk.map_err(|_| Problem::new(&problem::MALFORMED_REQUEST))?;
-            if bytes.len() + chunk.len() > bytes_max {
-                return Err(Problem::new(&problem::PAYLOAD_TOO_LARGE).with("bytes_max", bytes_max));
-            }
-            bytes.extend_from_slice(&chunk);
-        }
-        Ok(bytes)
-    };
-    match tokio::time::timeout(BODY_TIMEOUT, read).await {
-        Ok(read) => read,
-        Err(_) => Err(Problem::new(&problem::REQUEST_TIMEOUT)),
-    }
-}
-
 /// The one value of a header, where it is text.
 pub fn one<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
     headers.get(name)?.to_str().ok()
@@ -154,6 +152,12 @@ pub fn text_header(headers: &HeaderMap, name: &'static str) -> Result<Option<Str
         Ok(value) => Ok(Some(value.to_owned())),
         Err(_) => Err(wrong_header(name)),
     }
+}
+
+fn given_twice(name: &str) -> Problem {
+    let detail = text("is given more than once", "se da más de una vez");
+    let error = FieldError::new("header", format!("/{name}"), "invalid", detail);
+    Problem::new(&problem::MALFORMED_REQUEST).at(error)
 }
 
 fn wrong_header(name: &str) -> Problem {
@@ -172,14 +176,6 @@ fn version(tag: &str) -> Result<i64> {
 pub fn bearer(authorization: &str) -> Option<&str> {
     let (scheme, token) = authorization.split_once(' ')?;
     scheme.eq_ignore_ascii_case("bearer").then(|| token.trim())
-}
-
-/// Where the call comes from: as far back as the proxies can be believed.
-fn address(request: &HttpRequest, trusted_proxies: usize) -> Option<std::net::IpAddr> {
-    let peer = request.peer_addr().map(|peer| peer.ip().to_canonical());
-    let forwarded = one(request.headers(), "x-forwarded-for").unwrap_or_default();
-    let hop = trusted_proxies.checked_sub(1).and_then(|index| forwarded.rsplit(',').nth(index));
-    hop.and_then(|hop| hop.trim().parse().ok()).or(peer)
 }
 
 /// Goes on with the caller's trace, or begins one.

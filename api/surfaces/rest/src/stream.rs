@@ -42,6 +42,8 @@ struct Follower {
     query: Vec<(String, String)>,
     /// The place in the log that was reached.
     after: i64,
+    /// Whether it has moved since the other end heard of it.
+    moved: bool,
     heard: Instant,
     _place: Place,
 }
@@ -79,13 +81,15 @@ async fn begin(
     visit.charge(feed.cost).await?;
     let mut follower = {
         let (corridor, caller) = (corridor.clone(), caller.clone());
-        Follower { corridor, caller, feed, query, after: 0, heard: Instant::now(), _place: place }
+        let heard = Instant::now();
+        Follower { corridor, caller, feed, query, after: 0, moved: false, heard, _place: place }
     };
     // What is wrong is said now, not with the first event.
     let first = match &asked {
         Some(after) => follower.call(&[("after", after), ("limit", "1")]),
         None => follower.call(&[("sequence[is_null]", "false"), ("limit", "1")]),
     };
+    visit.begin(feed.id, "GET");
     let answered = visit.call(first).await;
     let (status, code) = match &answered {
         Ok(_) => (200, None),
@@ -142,12 +146,20 @@ impl Follower {
             let page = visit.call(call).await.ok()?.body;
             let rows = page["data"].as_array().map(Vec::as_slice).unwrap_or_default();
             if let Some(last) = rows.last().and_then(|row| row["sequence"].as_i64()) {
-                (self.after, self.heard) = (last, Instant::now());
+                (self.after, self.moved, self.heard) = (last, false, Instant::now());
                 return Some(rows.iter().flat_map(event).collect::<Vec<u8>>().into());
             }
+            // What was not for this caller is not looked through again.
+            let passed = page["reached"].as_i64().filter(|reached| *reached > self.after);
+            (self.after, self.moved) =
+                (passed.unwrap_or(self.after), self.moved || passed.is_some());
             if self.heard.elapsed() >= HEARTBEAT {
                 self.heard = Instant::now();
-                return Some(Bytes::from_static(b":\n\n"));
+                return Some(match std::mem::take(&mut self.moved) {
+                    // An id alone is no event, but where a reader goes on from.
+                    true => format!("id: {}\n\n", self.after).into(),
+                    false => Bytes::from_static(b":\n\n"),
+                });
             }
         }
     }

@@ -6,5 +6,6 @@ mod failures;
 mod lease;
 mod races;
 mod stop;
+mod transactions;
 mod turns;
 mod unique;

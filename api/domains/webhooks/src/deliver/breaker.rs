@@ -6,7 +6,7 @@ use std::sync::Arc;
 use bodega_kernel::{Event, Id, Platform, Result, Tx};
 use chrono::{DateTime, TimeDelta, Utc};
 use entity::webhooks::{webhook_endpoint, webhook_health};
-use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, sea_query::Expr};
+use sea_orm::{ColumnTrait, Condition, EntityTrait, QueryFilter, sea_query::Expr};
 
 use crate::endpoint::{DISABLED, DisabledReason, EndpointState, RECOVERED, WebhookEndpoint};
 use crate::{named, word};
@@ -14,6 +14,9 @@ use crate::{named, word};
 /// Failures one after the other that disable an endpoint. More than the tries of one delivery, so
 /// that one event that the receiver cannot take is not enough.
 pub(super) const FAILURES_MAX: i64 = 20;
+
+/// What the audit trail says was done.
+const OPERATION: &str = "webhook_endpoint.breaker";
 
 /// The first wait for a probe; each one that fails doubles it.
 const PROBE_S: i64 = 60;
@@ -95,6 +98,50 @@ pub(super) async fn gone(
     change(platform, endpoint, &DISABLED, Change { from, state, reason, probe: None }).await
 }
 
+/// Disables an endpoint whose filter takes more than it may for an event. Neither this event nor any
+/// that comes after it is decided until the endpoint is resumed.
+#[expect(clippy::disallowed_methods, reason = "the endpoint's own event tells of it")]
+pub(crate) async fn too_costly(
+    platform: &Arc<Platform>,
+    endpoint: &webhook_endpoint::Model,
+    sequence: i64,
+) -> Result<()> {
+    use webhook_health::Column as C;
+    Tx::act(platform, endpoint.organization_id, OPERATION, async |tx| {
+        let row = match tx.load(Id::<WebhookEndpoint>::from_uuid(endpoint.id)).await {
+            // Its owner has removed it meanwhile.
+            Err(problem) if problem.code.status == 404 => return Ok(()),
+            row => row?,
+        };
+        // A filter that was mended meanwhile is asked again.
+        if row.filter != endpoint.filter {
+            return Ok(());
+        }
+        let earlier = Condition::any().add(C::UndecidedSince.is_null());
+        webhook_health::Entity::update_many()
+            .filter(C::OrganizationId.eq(tx.organization))
+            .filter(C::Id.eq(row.id))
+            .filter(earlier.add(C::UndecidedSince.gt(sequence)))
+            .col_expr(C::UndecidedSince, Expr::value(sequence))
+            .exec(tx.db())
+            .await?;
+        let (state, reason) = (EndpointState::Disabled, DisabledReason::FilterTooCostly);
+        let told = row.disabled_reason.as_deref() == Some(&*named(&reason));
+        // What its owner has paused stays so; the reason is told when it is resumed.
+        if told || row.state == named(&EndpointState::Paused) {
+            return Ok(());
+        }
+        let _: WebhookEndpoint = tx
+            .update(&DISABLED, row, |next| {
+                next.state = named(&state);
+                next.disabled_reason = Some(named(&reason));
+            })
+            .await?;
+        Ok(())
+    })
+    .await
+}
+
 /// What becomes of an endpoint.
 struct Change {
     /// Only if it is this: the owner may have paused it meanwhile.
@@ -111,14 +158,15 @@ async fn change(
     event: &'static Event,
     change: Change,
 ) -> Result<()> {
-    let operation = "webhook_endpoint.breaker";
-    Tx::act(platform, endpoint.organization_id, operation, async |tx| {
+    Tx::act(platform, endpoint.organization_id, OPERATION, async |tx| {
         let row = match tx.load(Id::<WebhookEndpoint>::from_uuid(endpoint.id)).await {
             // Its owner has removed it meanwhile.
             Err(problem) if problem.code.status == 404 => return Ok(()),
             row => row?,
         };
-        if row.state != named(&change.from) {
+        // Whoever answers well again mends no filter.
+        let costly = named(&DisabledReason::FilterTooCostly);
+        if row.state != named(&change.from) || row.disabled_reason == Some(costly) {
             return Ok(());
         }
         probe(tx, &row, change.probe).await?;

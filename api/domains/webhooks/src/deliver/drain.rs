@@ -26,6 +26,7 @@ use super::shapes::Shapes;
 use super::target::Target;
 use super::{endpoint_of, payload, retry};
 use crate::endpoint::Ordering;
+use crate::sight::beyond;
 use crate::word;
 
 /// An endpoint gives its place to others after this, and comes back.
@@ -284,7 +285,7 @@ impl Inner {
                 break;
             }
             match self.deliver(run, delivery).await? {
-                Some(Fate::Delivered | Fate::Dead) => {}
+                Some(Fate::Delivered | Fate::Dead | Fate::Cancelled) => {}
                 _ => break,
             }
         }
@@ -313,8 +314,11 @@ impl Inner {
                 breaker::close(&self.platform, &run.target.row).await?;
                 Ok(Done::Again(self.now()))
             }
-            Some(_) => Ok(Done::Again(breaker::put_off(&self.platform, health).await?)),
-            None => Ok(Done::Again(self.now())),
+            Some(Fate::Again(_) | Fate::Dead) => {
+                Ok(Done::Again(breaker::put_off(&self.platform, health).await?))
+            }
+            // That told nothing of the endpoint; another one may.
+            Some(Fate::Cancelled) | None => Ok(Done::Again(self.now())),
         }
     }
 
@@ -328,26 +332,38 @@ impl Inner {
         let Some(selection) = &run.target.selection else { return Ok(()) };
         let mut events = Vec::new();
         for delivery in deliveries.into_iter().filter(|delivery| delivery.payload.is_none()) {
-            events.extend(self.events.get(&self.platform, delivery).await?);
+            let event = self.events.get(&self.platform, delivery).await?;
+            events.extend(event.filter(|event| run.target.sight.covers(event)));
         }
         run.shapes.fill(&self.platform, &run.target.row, selection, events).await
     }
 
-    /// What is posted; the inner problem is why there is nothing to post.
-    async fn body(&self, run: &Run, delivery: &webhook_delivery::Model) -> Result<Result<Bytes>> {
+    /// What is posted; or why there is nothing to post, and what then becomes of the delivery: what
+    /// was erased stays so; a selection may be mended.
+    async fn body(
+        &self,
+        run: &Run,
+        delivery: &webhook_delivery::Model,
+    ) -> Result<Result<Bytes, (Problem, Fate)>> {
+        let mended = |problem| (problem, run.again(delivery, self.now(), None));
         if let Some(payload) = &delivery.payload {
             return Ok(Ok(Bytes::from(payload.clone())));
         }
         let Some(event) = self.events.get(&self.platform, delivery).await? else {
-            return Ok(Err(Problem::new(&problem::PAYLOAD_GONE)));
+            return Ok(Err((Problem::new(&problem::PAYLOAD_GONE), Fate::Dead)));
         };
+        // Its rights may have been taken away since the event was meant for it.
+        if !run.target.sight.covers(&event) {
+            let refused = Problem::new(&problem::INSUFFICIENT_SCOPE).detail(beyond(&event));
+            return Ok(Err((refused, Fate::Cancelled)));
+        }
         let selected = match &run.target.selection {
             None => None,
             Some(selection) => {
                 let (platform, row) = (&self.platform, &run.target.row);
                 match run.shapes.take(platform, row, selection, &event).await? {
                     Ok(selected) => Some(selected),
-                    Err(problem) => return Ok(Err(problem)),
+                    Err(problem) => return Ok(Err(mended(problem))),
                 }
             }
         };
@@ -363,7 +379,10 @@ impl Inner {
         }
         let body = match self.body(run, delivery).await? {
             Ok(body) => body,
-            Err(problem) => return self.give_up(run, delivery, &problem).await.map(Some),
+            Err((why, fate)) => {
+                self.ledger.record(Entry::unsent(delivery, &why, fate, self.now())).await?;
+                return Ok(Some(fate));
+            }
         };
         let now = self.now();
         let receipt = self.carrier.send(run.target.message(delivery, body, now)?).await;
@@ -377,23 +396,6 @@ impl Inner {
         let follows = self.fate(run, delivery, outcome);
         self.ledger.record(Entry::sent(delivery, receipt, follows, now)).await?;
         Ok(Some(follows.0))
-    }
-
-    /// Writes down that there is nothing to post. What was erased stays so; a selection may be
-    /// mended.
-    async fn give_up(
-        &self,
-        run: &Run,
-        delivery: &webhook_delivery::Model,
-        why: &Problem,
-    ) -> Result<Fate> {
-        let now = self.now();
-        let fate = match why.code.code == problem::PAYLOAD_GONE.code {
-            true => Fate::Dead,
-            false => run.again(delivery, now, None),
-        };
-        self.ledger.record(Entry::unsent(delivery, why, fate, now)).await?;
-        Ok(fate)
     }
 
     /// What follows from an outcome, for the delivery and for the run.

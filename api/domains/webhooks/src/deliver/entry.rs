@@ -16,6 +16,8 @@ pub(super) enum Fate {
     Delivered,
     Again(DateTime<Utc>),
     Dead,
+    /// It is not to be sent there.
+    Cancelled,
 }
 
 /// One try.

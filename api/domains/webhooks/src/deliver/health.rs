@@ -2,13 +2,13 @@
 
 use std::collections::BTreeMap;
 
-use bodega_kernel::{Result, in_padded_pieces};
+use bodega_kernel::{Result, Transaction, in_padded_pieces};
 use chrono::{DateTime, TimeDelta, Utc};
 use entity::Owned;
 use entity::webhooks::webhook_health;
 use sea_orm::{
-    ColumnTrait, Condition, ConnectionTrait, DatabaseTransaction, DbBackend, EntityTrait,
-    QueryFilter, QueryOrder, QuerySelect,
+    ColumnTrait, Condition, ConnectionTrait, DbBackend, EntityTrait, QueryFilter, QueryOrder,
+    QuerySelect,
     sea_query::{Expr, ExprTrait},
 };
 use uuid::Uuid;
@@ -20,11 +20,7 @@ use super::entry::{Entry, Fate};
 const NEWS: TimeDelta = TimeDelta::seconds(1);
 
 /// Writes what these tries say of their endpoints.
-pub(super) async fn note(
-    tx: &DatabaseTransaction,
-    entries: &[Entry],
-    now: DateTime<Utc>,
-) -> Result<()> {
+pub(super) async fn note(tx: &Transaction, entries: &[Entry], now: DateTime<Utc>) -> Result<()> {
     let mut endpoints: BTreeMap<Uuid, Vec<&Entry>> = BTreeMap::new();
     for entry in entries.iter().filter(|entry| entry.sent) {
         endpoints.entry(entry.attempt.endpoint_id).or_default().push(entry);
@@ -44,7 +40,7 @@ pub(super) async fn note(
 
 /// Locks the health of endpoints until the end of the transaction, everywhere in the order of their
 /// ids, so that no two transactions wait for each other. SQLite has one writer anyway.
-pub(crate) async fn lock(tx: &DatabaseTransaction, endpoints: &[Uuid]) -> Result<()> {
+pub(crate) async fn lock(tx: &impl ConnectionTrait, endpoints: &[Uuid]) -> Result<()> {
     use webhook_health::Column::Id;
     if tx.get_database_backend() != DbBackend::Postgres {
         return Ok(());
@@ -66,11 +62,7 @@ pub(crate) async fn lock(tx: &DatabaseTransaction, endpoints: &[Uuid]) -> Result
 }
 
 /// Those of these endpoints of which it is news that they work.
-async fn news(
-    tx: &DatabaseTransaction,
-    endpoints: &[Uuid],
-    now: DateTime<Utc>,
-) -> Result<Vec<Uuid>> {
+async fn news(tx: &Transaction, endpoints: &[Uuid], now: DateTime<Utc>) -> Result<Vec<Uuid>> {
     use webhook_health::Column::{ConsecutiveFailures, Id, LastSuccessAt};
     let mut all = Vec::new();
     for ids in in_padded_pieces(endpoints) {
@@ -93,7 +85,7 @@ async fn news(
 
 /// Every try was a success.
 #[expect(clippy::disallowed_methods, reason = "health follows from tries and is no event")]
-async fn works(tx: &DatabaseTransaction, endpoints: &[Uuid], now: DateTime<Utc>) -> Result<()> {
+async fn works(tx: &Transaction, endpoints: &[Uuid], now: DateTime<Utc>) -> Result<()> {
     use webhook_health::Column::{ConsecutiveFailures, Id, LastSuccessAt};
     for ids in in_padded_pieces(endpoints) {
         webhook_health::Entity::update_many()
@@ -109,7 +101,7 @@ async fn works(tx: &DatabaseTransaction, endpoints: &[Uuid], now: DateTime<Utc>)
 /// Not every try was; they come in the order they were made.
 #[expect(clippy::disallowed_methods, reason = "health follows from tries and is no event")]
 async fn fails(
-    tx: &DatabaseTransaction,
+    tx: &Transaction,
     endpoint: Uuid,
     entries: &[&Entry],
     now: DateTime<Utc>,

@@ -5,11 +5,13 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use bodega_kernel::{Platform, Problem, Result, in_padded_pieces, in_powers_of_two, problem};
+use bodega_kernel::{
+    Platform, Problem, Result, Transaction, in_padded_pieces, in_powers_of_two, problem,
+};
 use chrono::{DateTime, Utc};
 use entity::webhooks::{webhook_attempt, webhook_delivery};
 use sea_orm::{
-    ColumnTrait, DatabaseTransaction, DbBackend, EntityTrait, IntoActiveModel, QueryFilter,
+    ColumnTrait, DbBackend, EntityTrait, IntoActiveModel, QueryFilter,
     sea_query::{Expr, ExprTrait},
 };
 use tokio::sync::{mpsc, oneshot};
@@ -114,7 +116,7 @@ async fn write(platform: &Platform, entries: &[Entry]) -> Result<()> {
 /// Those that were delivered, a statement for each status they were answered with. That they wait is
 /// not said by their state here: a database would look through all that wait, by their index.
 #[expect(clippy::disallowed_methods, reason = "deliveries follow from events and are none")]
-async fn delivered(tx: &DatabaseTransaction, entries: &[Entry], now: DateTime<Utc>) -> Result<()> {
+async fn delivered(tx: &Transaction, entries: &[Entry], now: DateTime<Utc>) -> Result<()> {
     use webhook_delivery::Column as C;
     let mut by_status: HashMap<Option<i32>, Vec<Uuid>> = HashMap::new();
     for entry in entries.iter().filter(|entry| entry.fate == Fate::Delivered) {
@@ -140,7 +142,7 @@ async fn delivered(tx: &DatabaseTransaction, entries: &[Entry], now: DateTime<Ut
 }
 
 #[expect(clippy::disallowed_methods, reason = "deliveries follow from events and are none")]
-async fn failed(tx: &DatabaseTransaction, entry: &Entry, now: DateTime<Utc>) -> Result<()> {
+async fn failed(tx: &Transaction, entry: &Entry, now: DateTime<Utc>) -> Result<()> {
     use webhook_delivery::Column as C;
     let mut update = webhook_delivery::Entity::update_many()
         .filter(C::Id.eq(entry.attempt.delivery_id))
@@ -152,8 +154,9 @@ async fn failed(tx: &DatabaseTransaction, entry: &Entry, now: DateTime<Utc>) -> 
         .col_expr(C::Version, Expr::col(C::Version).add(1));
     update = match entry.fate {
         Fate::Again(due) => update.col_expr(C::DueAt, Expr::value(due)),
-        _ => {
-            update.col_expr(C::State, Expr::value("dead")).col_expr(C::FinishedAt, Expr::value(now))
+        ended => {
+            let state = if ended == Fate::Cancelled { "cancelled" } else { "dead" };
+            update.col_expr(C::State, Expr::value(state)).col_expr(C::FinishedAt, Expr::value(now))
         }
     };
     update.exec(tx).await?;

@@ -6,7 +6,7 @@
 //! transaction that numbers the events, and what came of each try goes through one ledger a process,
 //! many at a time.
 
-mod breaker;
+pub(crate) mod breaker;
 mod drain;
 mod entry;
 mod events;
@@ -20,9 +20,11 @@ mod target;
 
 use bodega_kernel::{Job, Problem, Result, Tx, in_powers_of_two};
 use chrono::{DateTime, Utc};
+use entity::Owned;
 use entity::webhooks::{event, webhook_delivery, webhook_endpoint, webhook_health};
 use sea_orm::{
-    ColumnTrait, ConnectionTrait, EntityTrait, IntoActiveModel, QueryFilter, sea_query::Expr,
+    ColumnTrait, ConnectionTrait, EntityTrait, IntoActiveModel, QueryFilter, QuerySelect,
+    sea_query::Expr,
 };
 use serde_json::json;
 use uuid::Uuid;
@@ -147,6 +149,7 @@ pub(crate) fn healthy(endpoint: Uuid, organization: Uuid) -> webhook_health::Act
         held_until: None,
         probes: 0,
         last_sequence: None,
+        undecided_since: None,
     }
     .into_active_model()
 }
@@ -166,11 +169,26 @@ pub(crate) async fn cancel_all(tx: &Tx, endpoint: Uuid) -> Result<()> {
     Ok(())
 }
 
+/// The event from which on the endpoint's filter has decided nothing, if it has not. Nothing is
+/// fanned out to it any more until the end of the transaction.
+pub(crate) async fn undecided_since(tx: &Tx, endpoint: Uuid) -> Result<Option<i64>> {
+    use webhook_health::Column::{Id, UndecidedSince};
+    lock(tx.db(), &[endpoint]).await?;
+    let found: Option<Option<i64>> = webhook_health::Entity::of(tx.organization)
+        .filter(Id.eq(endpoint))
+        .select_only()
+        .column(UndecidedSince)
+        .into_tuple()
+        .one(tx.db())
+        .await?;
+    Ok(found.flatten())
+}
+
 /// Forgets an endpoint's failures: somebody says that it works again.
 #[expect(clippy::disallowed_methods, reason = "the endpoint's own event tells of it")]
 pub(crate) async fn forgive(tx: &Tx, endpoint: Uuid) -> Result<()> {
     use webhook_health::Column::{
-        ConsecutiveFailures, HeldUntil, Id, OrganizationId, ProbeAt, Probes,
+        ConsecutiveFailures, HeldUntil, Id, OrganizationId, ProbeAt, Probes, UndecidedSince,
     };
     webhook_health::Entity::update_many()
         .filter(OrganizationId.eq(tx.organization))
@@ -179,13 +197,14 @@ pub(crate) async fn forgive(tx: &Tx, endpoint: Uuid) -> Result<()> {
         .col_expr(Probes, Expr::value(0))
         .col_expr(ProbeAt, Expr::value(Option::<DateTime<Utc>>::None))
         .col_expr(HeldUntil, Expr::value(Option::<DateTime<Utc>>::None))
+        .col_expr(UndecidedSince, Expr::value(Option::<i64>::None))
         .exec(tx.db())
         .await?;
     Ok(())
 }
 
 /// The endpoint that a job is about.
-fn endpoint_of(args: &serde_json::Value) -> Result<Uuid> {
+pub(crate) fn endpoint_of(args: &serde_json::Value) -> Result<Uuid> {
     let id = args["endpoint_id"].as_str().and_then(|id| id.parse().ok());
     id.ok_or_else(|| Problem::internal("a webhook job without its endpoint"))
 }

@@ -11,13 +11,16 @@ use chrono::{DateTime, Utc};
 use entity::webhooks::{webhook_delivery, webhook_endpoint};
 use governor::{DefaultDirectRateLimiter, Quota, RateLimiter};
 
-use crate::endpoint::{opened_headers, signing};
+use crate::endpoint::{opened_headers, scopes, signing};
 use crate::selection::Selection;
+use crate::sight::Sight;
 
 const USER_AGENT: &str = concat!("Bodega-Webhooks/", env!("CARGO_PKG_VERSION"));
 
 pub(super) struct Target {
     pub(super) row: webhook_endpoint::Model,
+    /// What it may be sent.
+    pub(super) sight: Sight,
     pub(super) selection: Option<Selection>,
     url: Url,
     headers: HeaderMap,
@@ -45,6 +48,7 @@ impl Target {
             RateLimiter::direct(Quota::per_second(rate).allow_burst(one))
         });
         Ok(Arc::new(Self {
+            sight: Sight::of(platform, &scopes(&row))?,
             selection: Selection::of(&row),
             url: Url::parse(&row.url).map_err(Problem::internal)?,
             headers,

@@ -7,6 +7,7 @@ use entity::webhooks::{event, webhook_delivery, webhook_endpoint, webhook_health
 use sea_orm::{ColumnTrait, QueryFilter, QueryOrder, QuerySelect};
 
 use super::{Ordering, WebhookCheck, WebhookEndpoint, WebhookExplain, WebhookExplanation};
+use crate::event::EventEntry;
 use crate::rules::{Check, Rules};
 use crate::webhook_delivery::{DeliveryState, WebhookDelivery, pending};
 use crate::word;
@@ -23,23 +24,25 @@ pub(super) async fn explain(
         .one(cx.db())
         .await?
         .ok_or_else(|| Problem::new(&problem::NOT_FOUND))?;
-    let event = event::Entity::of(cx.organization)
+    let event = cx
+        .rows::<EventEntry>()?
         .filter(event::Column::Id.eq(body.event_id.uuid()))
         .one(cx.db())
         .await?
-        .ok_or_else(|| Problem::no_such::<crate::EventEntry>("/event_id"))?;
+        .ok_or_else(|| Problem::no_such::<EventEntry>("/event_id"))?;
     let health = webhook_health::Entity::of(cx.organization)
         .filter(webhook_health::Column::Id.eq(id.uuid()))
         .one(cx.db())
         .await?;
-    let deliveries = webhook_delivery::Entity::of(cx.organization)
+    let deliveries = cx
+        .rows::<WebhookDelivery>()?
         .filter(webhook_delivery::Column::EventId.eq(event.id))
         .filter(webhook_delivery::Column::EndpointId.eq(id.uuid()))
         .order_by_desc(webhook_delivery::Column::Id)
         .limit(DELIVERIES_SHOWN)
         .all(cx.db())
         .await?;
-    let checks = Rules::of(&endpoint).explain(&endpoint, &event);
+    let checks = Rules::of(&cx.platform, &endpoint)?.explain(&endpoint, &event);
     let passes = checks.iter().all(|check| check.passed);
     let (probe_at, held_until) = health.map(|h| (h.probe_at, h.held_until)).unwrap_or_default();
     let earlier = earlier(&cx, &endpoint, &deliveries).await?;
@@ -79,7 +82,8 @@ async fn earlier(
     let ordered = word(&endpoint.ordering) == Some(Ordering::PerObject);
     let newest = deliveries.first().filter(|newest| ordered && newest.state == "pending");
     let Some(newest) = newest else { return Ok(None) };
-    let first = webhook_delivery::Entity::of(cx.organization)
+    let first = cx
+        .rows::<WebhookDelivery>()?
         .filter(pending(endpoint.id))
         .filter(C::ObjectId.eq(&newest.object_id))
         .order_by_asc(C::Sequence)

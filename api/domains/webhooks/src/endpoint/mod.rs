@@ -1,5 +1,6 @@
 //! Webhook endpoints: where events are sent, which of them, and how.
 
+pub(crate) mod again;
 mod explain;
 mod replay;
 mod secrets;
@@ -8,8 +9,8 @@ mod types;
 use bodega_contract::{Deleted, Resource};
 use bodega_courier::{Policy, check_header, check_url};
 use bodega_kernel::{
-    Cx, Event, FieldError, Id, ListQuery, Noun, Page, Patch, Problem, Result, Row, State, Tx,
-    problem, text,
+    Cx, Event, FieldError, Id, ListQuery, Noun, Page, Patch, Problem, Result, Row, ScopeSet, State,
+    Tx, problem, text,
 };
 use entity::Owned;
 use entity::webhooks::webhook_endpoint::{Column, Entity, Model};
@@ -19,6 +20,7 @@ use serde_json::{Value, json};
 
 use crate::deliver;
 use crate::filter::Filter;
+use crate::sight::may_name;
 use crate::webhook_delivery::WebhookDelivery;
 use crate::webhook_health::WebhookHealth;
 use crate::{named, sample, selection, stored};
@@ -39,8 +41,8 @@ pub(crate) fn resource() -> Resource<WebhookEndpoint> {
     .create(create)
     .note(
         "No handshake: the endpoint is sent events from now on. The secret is in this answer and \
-         never again. The plan says how many there may be, and how many with a filter and with a \
-         selection.",
+         never again. It is sent what the scopes of your key let you read, no more. The plan says \
+         how many there may be, and how many with a filter and with a selection.",
     )
     .secret()
     .emits(&CREATED)
@@ -62,6 +64,7 @@ pub(crate) fn resource() -> Resource<WebhookEndpoint> {
     .emits(&PAUSED)
     .fails(&problem::INVALID_TRANSITION)
     .action("resume", "Sends what waits, and what comes.", resume)
+    .note("What its filter could not decide, because that took too much, is decided then.")
     .emits(&RESUMED)
     .fails(&problem::INVALID_TRANSITION)
     .action_with(
@@ -78,13 +81,19 @@ pub(crate) fn resource() -> Resource<WebhookEndpoint> {
         "Says why an event was sent here or was not, and when it is tried next.",
         explain::explain,
     )
-    .action_with(
+    .action_prepared(
         "replay",
         "Sends events of a time again, up to 10,000 at once; `dry_run` only counts them.",
+        replay::count,
         replay::replay,
+    )
+    .note(
+        "They are counted now, and written down a few hundred at a time after the answer. A filter \
+         that takes long for many events needs a shorter time.",
     )
     .emits(&REPLAYED)
     .fails(&problem::LIMIT_REACHED)
+    .fails(&problem::FILTER_NOT_VALID)
     .causes(&DISABLED)
     .causes(&RECOVERED)
     .belongs_to::<WebhookHealth>("health", "id")
@@ -105,7 +114,7 @@ static REPLAYED: Event =
 /// The breaker's, and the receiver's own 410.
 pub(crate) static DISABLED: Event = Event::new(
     "webhook_endpoint.disabled",
-    "A webhook endpoint only failed, or wants no more: nothing is sent to it.",
+    "A webhook endpoint only failed, wants no more, or its filter takes too much: nothing is sent.",
 );
 /// The breaker's.
 pub(crate) static RECOVERED: Event = Event::new(
@@ -135,11 +144,11 @@ async fn create(tx: Tx, body: WebhookEndpointCreate) -> Result<NewWebhookEndpoin
     let id = tx.new_id::<WebhookEndpoint>();
     let url = destination(&tx, &body.url)?;
     body.filter.as_deref().map(Filter::compile).transpose()?;
-    let (selection, selection_scopes) =
-        selection::save(&tx, &body.event_types, body.selection).await?;
+    may_name(&tx.platform, &tx.scopes, &body.event_types)?;
+    selection::check(&tx, &body.event_types, body.selection.as_deref()).await?;
     let (names, headers) = headers(&tx, id, &body.custom_headers)?;
     let secret = secrets::make(body.signature, body.secret)?;
-    room(&tx, true, body.filter.is_some(), selection.is_some()).await?;
+    room(&tx, true, body.filter.is_some(), body.selection.is_some()).await?;
     let row = Model {
         id: id.uuid(),
         organization_id: tx.organization,
@@ -149,8 +158,8 @@ async fn create(tx: Tx, body: WebhookEndpointCreate) -> Result<NewWebhookEndpoin
         filter: body.filter,
         changed_fields: json!(body.changed_fields),
         fields: json!(body.fields),
-        selection,
-        selection_scopes,
+        selection: body.selection,
+        scopes: json!(tx.scopes.names().collect::<Vec<_>>()),
         custom_header_names: names,
         custom_headers: headers,
         ordering: named(&body.ordering),
@@ -185,18 +194,21 @@ async fn update(
     if let Patch::Set(filter) = &patch.filter {
         Filter::compile(filter)?;
     }
-    // Who decides what is sent, or where, answers for it with their own rights.
+    // Who decides what is sent, or where, lends it their own rights. Any other change can take rights
+    // away but give none: whoever mends a description has not looked at where all this goes.
     let decides =
         url.is_some() || patch.event_types.is_some() || !matches!(patch.selection, Patch::Keep);
-    let mut selection = (row.selection.clone(), row.selection_scopes.clone());
-    patch.selection.apply(&mut selection.0);
+    let mut selection = row.selection.clone();
+    patch.selection.apply(&mut selection);
+    let scopes = if decides { (*tx.scopes).clone() } else { scopes(&row).shared(&tx.scopes) };
     if decides {
         let patterns = patch.event_types.clone().unwrap_or_else(|| stored(&row.event_types));
-        selection = selection::save(&tx, &patterns, selection.0).await?;
+        may_name(&tx.platform, &tx.scopes, &patterns)?;
+        selection::check(&tx, &patterns, selection.as_deref()).await?;
     }
     let headers = patch.custom_headers.map(|all| headers(&tx, id, &all)).transpose()?;
     let filters = row.filter.is_none() && matches!(patch.filter, Patch::Set(_));
-    room(&tx, false, filters, row.selection.is_none() && selection.0.is_some()).await?;
+    room(&tx, false, filters, row.selection.is_none() && selection.is_some()).await?;
     let mut metadata = row.metadata.clone();
     patch.metadata.apply(&mut metadata)?;
     if patch.ordering.is_some() {
@@ -210,7 +222,8 @@ async fn update(
         patch.filter.apply(&mut next.filter);
         patch.changed_fields.into_iter().for_each(|all| next.changed_fields = json!(all));
         patch.fields.into_iter().for_each(|fields| next.fields = json!(fields));
-        (next.selection, next.selection_scopes) = selection;
+        next.selection = selection;
+        next.scopes = json!(scopes.names().collect::<Vec<_>>());
         if let Some((names, values)) = headers {
             (next.custom_header_names, next.custom_headers) = (names, values);
         }
@@ -239,6 +252,11 @@ async fn room(tx: &Tx, endpoint: bool, filter: bool, selection: bool) -> Result<
         tx.room_for("selections", |numbers| numbers.selections, those).await?;
     }
     Ok(())
+}
+
+/// The scopes of whoever set what an endpoint is sent.
+pub(crate) fn scopes(row: &Row<WebhookEndpoint>) -> ScopeSet {
+    stored::<Vec<String>>(&row.scopes).into_iter().collect()
 }
 
 /// Zapier and n8n unsubscribe again when they got no answer, so the second time is a success too.
@@ -282,7 +300,11 @@ async fn pause(tx: Tx, id: Id<WebhookEndpoint>) -> Result<WebhookEndpoint> {
 async fn resume(tx: Tx, id: Id<WebhookEndpoint>) -> Result<WebhookEndpoint> {
     let row = tx.load(id).await?;
     let state = WebhookEndpoint::from(row.clone()).state.go(EndpointState::Enabled)?;
+    let undecided = deliver::undecided_since(&tx, id.uuid()).await?;
     deliver::forgive(&tx, id.uuid()).await?;
+    if let Some(since) = undecided {
+        tx.enqueue(again::catch_up(&row, since, tx.now)?);
+    }
     let next = Model { state: named(&state), disabled_reason: None, ..row.clone() };
     tx.enqueue(deliver::job(&next, tx.now));
     tx.update(&RESUMED, row, |row| *row = next).await

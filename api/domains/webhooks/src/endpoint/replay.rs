@@ -1,17 +1,16 @@
-//! Sending events of a time again.
+//! Sending events of a time again. They are counted before the transaction of the call is opened,
+//! and written by a job, in short steps.
 
-use std::collections::HashSet;
-
-use bodega_kernel::{Id, Problem, Result, Tx, problem};
-use chrono::{DateTime, Utc};
+use bodega_kernel::{Cx, FieldError, Id, Problem, Result, Tx, problem, text};
 use entity::Owned;
-use entity::webhooks::{event, webhook_delivery};
-use sea_orm::{ColumnTrait, Condition, QueryFilter, QueryOrder, QuerySelect};
-use uuid::Uuid;
+use entity::webhooks::webhook_endpoint;
+use sea_orm::{ColumnTrait, QueryFilter};
 
+use super::again::{self, Looked, Only, Span, Wanted};
 use super::{REPLAYED, ReplayOnly, WebhookEndpoint, WebhookReplay, WebhookReplayed};
-use crate::deliver::{self, Reason};
-use crate::rules::{Rules, Seen, fits};
+use crate::filter::FUEL_MAX;
+use crate::rules::Rules;
+use crate::sight::Sight;
 
 /// Events sent again by one call; a longer time is asked for in parts.
 const EVENTS_MAX: usize = 10_000;
@@ -19,96 +18,82 @@ const EVENTS_MAX: usize = 10_000;
 /// Events looked at by one call.
 const LOOKED_AT_MAX: usize = 100_000;
 
-/// Events looked at in one statement.
-const PAGE: u64 = 500;
+/// The fuel that the filter gets for all of them: some two seconds.
+const REPLAY_FUEL_MAX: u64 = 400 * FUEL_MAX;
 
+/// What a replay is about to send.
+pub(crate) struct Counted {
+    events: usize,
+    wanted: Wanted,
+}
+
+/// Counts, from a reader, what is to be sent again.
+pub(super) async fn count(cx: Cx, id: Id<WebhookEndpoint>, body: WebhookReplay) -> Result<Counted> {
+    let row = webhook_endpoint::Entity::of(cx.organization)
+        .filter(webhook_endpoint::Column::Id.eq(id.uuid()))
+        .one(cx.db())
+        .await?
+        .ok_or_else(|| Problem::new(&problem::NOT_FOUND))?;
+    let rules = Rules::of(&cx.platform, &row)?;
+    let sight = Sight::of(&cx.platform, &cx.scopes)?;
+    let wanted = Wanted {
+        endpoint_id: row.id,
+        span: Span::Time { from: body.from, to: body.to.unwrap_or(cx.now), after: None },
+        event_types: body.event_types.into_iter().map(|pattern| pattern.0).collect(),
+        only: match body.only {
+            ReplayOnly::Undelivered => Only::Undelivered,
+            ReplayOnly::All => Only::All,
+        },
+        scopes: cx.scopes.names().map(str::to_owned).collect(),
+    };
+    let (mut span, mut looked_at, mut fuel) = (wanted.span.clone(), 0, 0);
+    let mut events = 0;
+    loop {
+        let page = span.page(cx.db(), cx.organization).await?;
+        looked_at += page.len();
+        let Looked { passing, used, too_costly } =
+            again::look(&wanted, &sight, &row, &rules, &page).await;
+        if let Some(event) = too_costly {
+            return Err(costly(event.id));
+        }
+        fuel += used;
+        let ids: Vec<_> = passing.iter().map(|event| event.id).collect();
+        let settled = again::settled(cx.db(), cx.organization, row.id, wanted.only, &ids).await?;
+        events += ids.iter().filter(|id| !settled.contains(id)).count();
+        if events > EVENTS_MAX || looked_at > LOOKED_AT_MAX || fuel > REPLAY_FUEL_MAX {
+            return Err(Problem::new(&problem::LIMIT_REACHED).with("limit", EVENTS_MAX));
+        }
+        if !span.goes_on(&page) {
+            return Ok(Counted { events, wanted });
+        }
+    }
+}
+
+fn costly(event: uuid::Uuid) -> Problem {
+    let event = bodega_kernel::tagged("evt", event);
+    let said = text(
+        format!("takes more steps or memory than it may for {event}: mend it first"),
+        format!("usa más pasos o memoria de los permitidos con {event}: corríjalo antes"),
+    );
+    Problem::new(&problem::FILTER_NOT_VALID).at(FieldError::body("", "filter_too_costly", said))
+}
+
+/// Asks for what was counted to be sent.
 pub(super) async fn replay(
     tx: Tx,
     id: Id<WebhookEndpoint>,
     body: WebhookReplay,
+    counted: Counted,
 ) -> Result<WebhookReplayed> {
     let row = tx.load(id).await?;
-    let rules = Rules::of(&row);
-    let to = body.to.unwrap_or(tx.now);
-    let mut deliveries = Vec::new();
-    let mut after: Option<(DateTime<Utc>, Uuid)> = None;
-    let mut looked_at = 0;
-    loop {
-        let events = page(&tx, body.from, to, after).await?;
-        let Some(last) = events.last() else { break };
-        after = Some((last.created_at, last.id));
-        looked_at += events.len();
-        let full = events.len() as u64 == PAGE;
-        let settled = match body.only {
-            ReplayOnly::All => HashSet::new(),
-            ReplayOnly::Undelivered => settled(&tx, id, &events).await?,
-        };
-        for event in events {
-            let wanted = body.event_types.is_empty()
-                || body.event_types.iter().any(|pattern| fits(&pattern.0, &event.r#type));
-            if wanted
-                && !settled.contains(&event.id)
-                && rules.let_through(&event, &mut Seen::default())
-            {
-                deliveries.push(deliver::new(&row, &event, None, Reason::Replay, tx.now));
-            }
-        }
-        if deliveries.len() > EVENTS_MAX || looked_at > LOOKED_AT_MAX {
-            return Err(Problem::new(&problem::LIMIT_REACHED).with("limit", EVENTS_MAX));
-        }
-        if !full {
-            break;
-        }
-    }
-    let events = i64::try_from(deliveries.len()).unwrap_or(i64::MAX);
+    let events = i64::try_from(counted.events).unwrap_or(i64::MAX);
     if !body.dry_run {
-        deliver::insert(tx.db(), &deliveries).await?;
-        tx.enqueue(deliver::job(&row, tx.now));
+        if counted.events > 0 {
+            tx.enqueue(again::job(&row, &counted.wanted, tx.now)?);
+        }
         let now = tx.now;
         let _: WebhookEndpoint =
             tx.update(&REPLAYED, row, |next| next.replayed_at = Some(now)).await?;
     }
     Ok(WebhookReplayed { events, dry_run: body.dry_run })
-}
-
-async fn page(
-    tx: &Tx,
-    from: DateTime<Utc>,
-    to: DateTime<Utc>,
-    after: Option<(DateTime<Utc>, Uuid)>,
-) -> Result<Vec<event::Model>> {
-    use event::Column::{CreatedAt, Id, Sequence};
-    let mut query = event::Entity::of(tx.organization)
-        .filter(CreatedAt.gte(bodega_kernel::micros(from)))
-        .filter(CreatedAt.lt(bodega_kernel::micros(to)))
-        // What has no number yet is about to be sent anyway.
-        .filter(Sequence.is_not_null());
-    if let Some((time, id)) = after {
-        query = query.filter(
-            Condition::any()
-                .add(CreatedAt.gt(time))
-                .add(Condition::all().add(CreatedAt.eq(time)).add(Id.gt(id))),
-        );
-    }
-    let ordered = query.order_by_asc(CreatedAt).order_by_asc(Id).limit(PAGE);
-    Ok(ordered.all(tx.db()).await?)
-}
-
-/// Those of the events that this endpoint has, or is about to have.
-async fn settled(
-    tx: &Tx,
-    id: Id<WebhookEndpoint>,
-    events: &[event::Model],
-) -> Result<HashSet<Uuid>> {
-    use webhook_delivery::Column::{EndpointId, EventId, State};
-    let found: Vec<Uuid> = webhook_delivery::Entity::of(tx.organization)
-        .filter(EventId.is_in(events.iter().map(|event| event.id)))
-        .filter(EndpointId.eq(id.uuid()))
-        .filter(State.is_in(["delivered", "pending"]))
-        .select_only()
-        .column(EventId)
-        .into_tuple()
-        .all(tx.db())
-        .await?;
-    Ok(found.into_iter().collect())
 }

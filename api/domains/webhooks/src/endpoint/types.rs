@@ -38,6 +38,10 @@ pub struct WebhookEndpoint {
     /// A GraphQL selection that shapes `data`: `{ id title brand { name } }`.
     #[schema(max_length = 4000)]
     pub selection: Option<String>,
+    /// The scopes of whoever last set what is sent, or where: only events of what these let one read
+    /// are sent. A change of anything else by a key with fewer takes the others away.
+    #[schema(max_items = 100)]
+    pub scopes: Vec<HeldScope>,
     /// The names of your own headers; their values are not shown again.
     #[schema(max_items = 20)]
     pub custom_header_names: Vec<HeaderName>,
@@ -54,8 +58,8 @@ pub struct WebhookEndpoint {
     pub payload_days: i32,
     /// Whether it is sent anything.
     pub state: EndpointState,
-    /// Why it is disabled: `failing` (it is probed, and goes on by itself) or `gone` (it answered
-    /// 410).
+    /// Why it is disabled: `failing` (it is probed, and goes on by itself), `gone` (it answered 410)
+    /// or `filter_too_costly` (mend its filter, and resume it: events have waited).
     pub disabled_reason: Option<DisabledReason>,
     /// The secrets that messages are signed with, without what is secret of them.
     #[schema(max_items = 10)]
@@ -87,6 +91,11 @@ pub struct FieldPath(pub String);
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[schema(max_length = 60, pattern = "^[a-z][a-z0-9_]*$", examples("status"))]
 pub struct FieldName(pub String);
+
+/// A scope, or `*` for all of them.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[schema(max_length = 60, examples("catalog:read"))]
+pub struct HeldScope(pub String);
 
 /// The name of a header.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
@@ -123,7 +132,7 @@ pub enum EndpointState {
     Enabled,
     /// Its deliveries wait until it is resumed.
     Paused,
-    /// It only failed, or wants no more.
+    /// It only failed, wants no more, or its filter takes too much.
     Disabled,
 }
 
@@ -135,6 +144,9 @@ pub enum DisabledReason {
     Failing,
     /// It answered 410: nothing is sent or kept for it until it is resumed.
     Gone,
+    /// Its filter took more steps or memory than it may for one event. That event and all that come
+    /// after it wait; once the filter is mended and the endpoint resumed, they are decided and sent.
+    FilterTooCostly,
 }
 
 /// How a secret signs.
@@ -181,7 +193,7 @@ impl From<Model> for WebhookEndpoint {
             changed_fields,
             fields,
             selection,
-            selection_scopes: _,
+            scopes,
             custom_header_names,
             custom_headers: _,
             ordering,
@@ -208,6 +220,7 @@ impl From<Model> for WebhookEndpoint {
             changed_fields: stored(&changed_fields),
             fields: stored(&fields),
             selection,
+            scopes: stored(&scopes),
             custom_header_names: stored(&custom_header_names),
             ordering: word(&ordering).unwrap_or_default(),
             rate_limit_per_second,
@@ -243,7 +256,8 @@ pub struct WebhookEndpointCreate {
         examples("https://shop.example.com/hooks/bodega")
     )]
     pub url: String,
-    /// The types of events that are sent: `product.created`, `product.*`, `*`.
+    /// The types of events that are sent: `product.created`, `product.*`, `*`. One that is named takes
+    /// the scope to read its objects; `*` is whatever your key may read.
     #[schema(min_items = 1, max_items = 100)]
     pub event_types: Vec<EventPattern>,
     /// What it is for.

@@ -30,7 +30,7 @@ async fn said(
 ) -> (Vec<Value>, String, String, Value) {
     let (answer, spanish) = shop.explain(endpoint, event).await;
     let checks = answer["checks"].as_array().unwrap();
-    assert_eq!(checks.len(), 5);
+    assert_eq!(checks.len(), 6);
     let failed: Vec<_> =
         checks.iter().filter(|c| c["passed"] == false).map(|c| c["check"].clone()).collect();
     assert_eq!(answer["passes"], failed.is_empty());

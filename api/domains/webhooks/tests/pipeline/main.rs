@@ -4,6 +4,7 @@
 mod breaker;
 mod carrier;
 mod explain;
+mod filters;
 mod kept;
 mod lifecycle;
 mod order;

@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use bodega_kernel::Problem;
 use bodega_tests::{Db, both};
 use bodega_webhooks::FanOut;
-use bodega_worker::{Batch, Consumer};
+use bodega_worker::{Ahead, Batch, Consumed, Consumer};
 use futures::FutureExt;
 use futures::future::BoxFuture;
 use sea_orm::DbBackend;
@@ -39,14 +39,22 @@ impl Dying {
 }
 
 impl Consumer for Dying {
-    fn consume<'a>(&'a self, batch: Batch<'a>) -> BoxFuture<'a, Result<(), Problem>> {
+    fn looks_ahead(&self, organization: Uuid) -> bool {
+        self.fan_out.looks_ahead(organization)
+    }
+
+    fn prepare<'a>(&'a self, ahead: Ahead<'a>) -> BoxFuture<'a, Result<usize, Problem>> {
+        self.fan_out.prepare(ahead)
+    }
+
+    fn consume<'a>(&'a self, batch: Batch<'a>) -> BoxFuture<'a, Result<Consumed, Problem>> {
         let dies = match self.of {
             Some(organization) => organization == batch.organization,
             None => !self.batches.fetch_add(1, Ordering::SeqCst).is_multiple_of(3),
         };
         async move {
-            self.fan_out.consume(batch).await?;
-            if dies { Err(Problem::internal("on purpose")) } else { Ok(()) }
+            let consumed = self.fan_out.consume(batch).await?;
+            if dies { Err(Problem::internal("on purpose")) } else { Ok(consumed) }
         }
         .boxed()
     }

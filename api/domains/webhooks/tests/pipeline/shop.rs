@@ -11,7 +11,7 @@ use bodega_kernel::{
     Origin, Platform, Problem, ScopeSet, Sort, SystemClock, TurnedClock, Tx, Versions,
 };
 use bodega_tests::{Db, Setup};
-use bodega_webhooks::{DELIVER, Deliverer, EventCatalog, FanOut, KnownEvent};
+use bodega_webhooks::{DELIVER, Deliverer, EventCatalog, FanOut, KnownEvent, REPLAY, Replayer};
 use bodega_worker::{Consumer, Parts, Relay, Work, Worker};
 use chrono::{DateTime, TimeDelta, Utc};
 use migration::MigratorTrait;
@@ -75,10 +75,12 @@ impl Shop {
         let deliverer = Deliverer::new(self.platform.clone(), self.carrier.clone());
         let deliver =
             Work { queue: DELIVER, handler: Arc::new(deliverer), concurrency: 64, share_max: 32 };
+        let replayer = Arc::new(Replayer::new(self.platform.clone()));
+        let replay = Work { queue: REPLAY, handler: replayer, concurrency: 2, share_max: 1 };
         let relay = self.relay(Arc::new(FanOut::default()));
         Worker::start(
             self.platform.clone(),
-            Parts { work: vec![deliver], chores: Vec::new(), relay },
+            Parts { work: vec![deliver, replay], chores: Vec::new(), relay },
         )
     }
 
@@ -120,6 +122,9 @@ impl Shop {
         if let Some(schema) = &operation.input {
             bodega_corridor::check(schema, self.registry.schemas(), &body)?;
             input.body = body;
+        }
+        if let Some(prepare) = &operation.prepare {
+            input.prepared = Some(prepare(cx.clone(), input.clone()).await?);
         }
         let reply = match &operation.handler {
             Handler::Query(run) => run(cx, input).await?,

@@ -42,7 +42,7 @@ pub(super) fn on_problem(status: u16, response: ResponseBuilder) -> ResponseBuil
         401 | 403 => &["WWW-Authenticate"],
         404 | 412 | 422 => &["Idempotent-Replayed"],
         409 => &["Idempotent-Replayed", "Retry-After"],
-        429 | 503 => &["Retry-After"],
+        429 | 503 | 507 => &["Retry-After"],
         _ => &[],
     };
     refer(refer(refer(response, ON_ALL), &["Content-Language"]), own)

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use bodega_contract::Operation;
 use serde_json::{Value, json};
 
 use super::json::{or_null, reference, several, whole, word};
@@ -42,7 +43,15 @@ pub(super) fn components(source: &Source<'_>) -> BTreeMap<String, Value> {
     for view in views {
         if let Some(cut) = all.get(view).map(cut) {
             add(&mut all, fields_of(view), cut);
-            add(&mut all, page_of(view), page(view));
+            let is_log = |operation: &Operation| {
+                let list = operation.list.as_ref().is_some_and(|list| list.feed);
+                list && operation.output.schema() == view
+            };
+            let mut page = page(view);
+            if registry.operations().iter().any(is_log) {
+                page["properties"]["reached"] = reached();
+            }
+            add(&mut all, page_of(view), page);
         }
     }
     for (name, schema) in problem::schemas().into_iter().chain(webhooks::schemas(source)) {
@@ -91,6 +100,12 @@ fn cut(schema: &Value) -> Value {
         members.insert("description".to_owned(), about.into());
     }
     cut
+}
+
+fn reached() -> Value {
+    let about = "With `after`: the place up to which the log was looked through, also where nothing \
+                 of it was for you to see. Go on with `after` from here.";
+    whole(0, about)
 }
 
 fn page(view: &str) -> Value {

@@ -1,6 +1,7 @@
 //! A document, read with care: what it would grow to is counted before anything walks it.
 
 mod bounds;
+mod escapes;
 mod tokens;
 
 use async_graphql::Positioned;
@@ -19,7 +20,7 @@ impl Document {
     /// Reads a document.
     pub(crate) fn read(text: &str) -> Result<Self, Fault> {
         tokens::check(text)?;
-        let ast = parser::parse_query(text).map_err(|error| syntax(&error))?;
+        let ast = parser::parse_query(escapes::plain(text)).map_err(|error| syntax(&error))?;
         bounds::check(&ast)?;
         Ok(Self { ast })
     }

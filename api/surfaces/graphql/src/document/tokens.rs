@@ -67,7 +67,7 @@ fn until(bytes: &[u8], at: usize, ends: impl Fn(u8) -> bool) -> usize {
 }
 
 /// How long the text is that begins here, its quotes included.
-fn string(bytes: &[u8], at: usize) -> usize {
+pub(crate) fn string(bytes: &[u8], at: usize) -> usize {
     let rest = bytes.get(at..).unwrap_or_default();
     let block = rest.starts_with(b"\"\"\"");
     let mut end = if block { 3 } else { 1 };

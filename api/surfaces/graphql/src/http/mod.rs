@@ -1,6 +1,9 @@
 //! GraphQL over HTTP.
 
+mod frames;
 mod media;
+mod outbox;
+mod places;
 mod socket;
 mod sse;
 
@@ -11,6 +14,7 @@ use bodega_contract::Method;
 use bodega_corridor::{Leave, Visit};
 use bodega_kernel::{Problem, problem};
 use bodega_rest::http::{self as shared, Incoming};
+use uuid::Uuid;
 
 pub(crate) use media::Media;
 
@@ -23,7 +27,7 @@ use crate::service::{self, Reply, Terms};
 const BODY_BYTES_MAX: usize = 64 * 1024;
 
 /// What the request log calls a request of several operations.
-const SEVERAL: &str = "graphql";
+pub(crate) const SEVERAL: &str = "graphql";
 
 /// The methods there are.
 const OFFERED: &[Method] = &[Method::Get, Method::Post];
@@ -36,6 +40,9 @@ pub(crate) async fn handle(
 ) -> HttpResponse {
     let mut incoming = Incoming::of(&request, door.trusted_proxies);
     incoming.caller.door = "graphql";
+    if let Some(fault) = &incoming.fault {
+        return incoming.refuse(fault);
+    }
     // The schema has no dates: it changes only so that nothing breaks, and says what goes away.
     let latest = door.service.corridor.versions().latest();
     incoming.caller.version = Some(latest.to_owned());
@@ -45,7 +52,7 @@ pub(crate) async fn handle(
         _ => return incoming.refuse_method(OFFERED),
     }
     if socket::is_asked_for(&request) {
-        return socket::open(&request, payload, &door, incoming);
+        return socket::open(&request, payload, &door, incoming).await;
     }
     let Some(media) = Media::accepted(request.headers()) else {
         return incoming.refuse(&Problem::new(&problem::NOT_ACCEPTABLE));
@@ -68,14 +75,17 @@ async fn answer(
     let caller = &incoming.caller;
     let reads_only = request.method() != HttpMethod::POST;
     let method = if reads_only { "GET" } else { "POST" };
+    visit.begin(SEVERAL, method);
     let key = shared::text_header(request.headers(), "idempotency-key");
-    let asked = match (params(request, payload, reads_only).await, key) {
+    let organization = visit.principal().organization;
+    let asked = match (params(request, payload, reads_only, organization).await, key) {
         (Ok(params), Ok(key)) => Ok((params, key)),
         (Err(problem), _) | (_, Err(problem)) => Err(problem),
     };
     if let (Media::Events, Ok((params, _))) = (media, &asked)
         && door.service.is_subscription(&visit, params).await
     {
+        visit.pass();
         return follow(door, incoming, params).await;
     }
     let (reply, key) = match asked {
@@ -88,7 +98,7 @@ async fn answer(
     let mut decorations = HttpResponseBuilder::new(StatusCode::OK);
     decorate(&mut decorations, &visit);
     match leave(visit, method, key, reply) {
-        Ok(reply) => told(incoming, decorations, &reply, media),
+        Ok(reply) => told(incoming, decorations, reply, media),
         Err(problem) => {
             let mut response = decorations;
             begin(&mut response, incoming, problem.code.status);
@@ -127,10 +137,10 @@ fn begin(response: &mut HttpResponseBuilder, incoming: &Incoming, status: u16) {
 fn told(
     incoming: &Incoming,
     mut response: HttpResponseBuilder,
-    reply: &Reply,
+    reply: Reply,
     media: Media,
 ) -> HttpResponse {
-    begin(&mut response, incoming, status(reply, media));
+    begin(&mut response, incoming, status(&reply, media));
     if reply.replayed {
         shared::put(&mut response, shared::REPLAYED, "true".to_owned());
     }
@@ -140,7 +150,7 @@ fn told(
     let media = if media == Media::Events { Media::Response } else { media };
     let content_type = HeaderValue::from_static(media.content_type());
     response.insert_header((header::CONTENT_TYPE, content_type));
-    response.body(reply.body.clone())
+    response.body(reply.body)
 }
 
 /// Notes in the request log what became of a request.
@@ -174,14 +184,15 @@ async fn params(
     request: &HttpRequest,
     payload: web::Payload,
     reads_only: bool,
+    organization: Uuid,
 ) -> bodega_kernel::Result<Params> {
     if reads_only {
         return Params::of_query(request.query_string());
     }
     // Only what a page of another origin must ask leave for: a form cannot send JSON.
     shared::is_json(request.headers(), Method::Post)?;
-    let bytes = shared::body(payload, BODY_BYTES_MAX).await?;
-    Params::of_body(&bytes)
+    let body = shared::body(payload, BODY_BYTES_MAX, organization).await?;
+    Params::of_body(&body.bytes)
 }
 
 /// As plain JSON every answer that is GraphQL is a success; who knows GraphQL is told more.

@@ -1,21 +1,26 @@
 //! Results over a web socket: the protocol `graphql-transport-ws`.
 
 use std::collections::HashMap;
+use std::rc::Rc;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
+use actix_web::dev::Payload;
 use actix_web::rt::task::JoinHandle;
-use actix_web::{HttpRequest, HttpResponse, rt, web};
-use actix_ws::{AggregatedMessage, AggregatedMessageStream, CloseCode, CloseReason, Session};
+use actix_web::{FromRequest, HttpRequest, HttpResponse, rt, web};
+use actix_ws::{AggregatedMessage, AggregatedMessageStream, CloseCode, CloseReason};
 use bodega_contract::Caller;
 use bodega_kernel::{Problem, json, problem};
 use bodega_rest::http::{Incoming, bearer};
 use futures::StreamExt;
 use serde_json::{Value, json};
-use tokio::sync::mpsc;
+use tokio_util::sync::CancellationToken;
+use uuid::Uuid;
 
-use super::BODY_BYTES_MAX;
+use super::frames::{Closed, Frames, Sender};
+use super::outbox::{Counted, Outbox};
+use super::places::{KNOWN, Place, STRANGERS};
+use super::{BODY_BYTES_MAX, SEVERAL};
 use crate::Door;
 use crate::error::Stop;
 use crate::follow::Next;
@@ -27,32 +32,22 @@ const PROTOCOL: &str = "graphql-transport-ws";
 /// Who connects says within this time who they are.
 const INIT: Duration = Duration::from_secs(10);
 
-/// How often it is asked whether the other end is still there, and how long that is believed.
-const PING: Duration = Duration::from_secs(20);
+/// How often it is asked whether the other end is still there and its key still holds, and how long it
+/// is believed to be there.
+const PING: Duration = Duration::from_secs(10);
 const SILENCE: Duration = Duration::from_secs(60);
 
 /// One message has to get out within this time, or the other end is not reading.
 const SEND: Duration = Duration::from_secs(10);
 
+/// What is under way when its caller goes away has so long to end by itself; then it is given up.
+const LEAVE: Duration = Duration::from_secs(2);
+
+/// Who does not read is treated as who has gone.
+const GONE: Closed = Closed(1001, "Nobody there");
+
 /// One connection asks for no more at the same time.
 const OPERATIONS_MAX: usize = 20;
-
-/// A process has no more connections.
-const CONNECTIONS_MAX: usize = 1_000;
-
-static CONNECTIONS: AtomicUsize = AtomicUsize::new(0);
-
-/// Why a connection is closed.
-struct Closed(u16, &'static str);
-
-/// A connection that counts while it is there.
-struct Counted;
-
-impl Drop for Counted {
-    fn drop(&mut self) {
-        CONNECTIONS.fetch_sub(1, Ordering::Relaxed);
-    }
-}
 
 /// Whether a request asks for a web socket.
 pub(crate) fn is_asked_for(request: &HttpRequest) -> bool {
@@ -61,91 +56,116 @@ pub(crate) fn is_asked_for(request: &HttpRequest) -> bool {
 }
 
 /// Opens the socket.
-pub(crate) fn open(
+pub(crate) async fn open(
     request: &HttpRequest,
     payload: web::Payload,
     door: &Door,
     incoming: Incoming,
 ) -> HttpResponse {
-    let counted = Counted;
-    if CONNECTIONS.fetch_add(1, Ordering::Relaxed) >= CONNECTIONS_MAX {
+    let Some(place) = STRANGERS.enter(incoming.caller.ip) else {
         return incoming.refuse(&Problem::new(&problem::BUSY).retry_after(5));
-    }
-    let opened = actix_ws::handle_with_protocols(request, payload, &[PROTOCOL]);
+    };
+    let sender = Rc::new(Sender::default());
+    let frames = Frames::new(payload.into_inner(), sender.clone());
+    let mut frames: Payload = Payload::Stream { payload: Box::pin(frames) };
+    let opened = web::Payload::from_request(request, &mut frames)
+        .await
+        .and_then(|payload| actix_ws::handle_with_protocols(request, payload, &[PROTOCOL]));
     let Ok((response, session, stream)) = opened else {
         return incoming.refuse(&Problem::new(&problem::MALFORMED_REQUEST));
     };
     let spoken = response.headers().contains_key("sec-websocket-protocol");
     let stream = stream.max_frame_size(BODY_BYTES_MAX);
     let stream = stream.aggregate_continuations().max_continuation_size(BODY_BYTES_MAX);
-    let (done, finished) = mpsc::channel(OPERATIONS_MAX);
-    let connection = Connection {
+    let outbox = Outbox::new(session.clone());
+    let response = response.map_body(|_, body| Counted::new(body, &outbox));
+    let mut connection = Connection {
         service: door.service.clone(),
         caller: incoming.caller,
-        session: session.clone(),
-        acknowledged: false,
+        outbox,
+        sender,
+        place: Some(Standing::Stranger(place)),
         running: HashMap::new(),
-        done,
+        alive: Rc::new(()),
     };
     rt::spawn(async move {
-        let _counted = counted;
         let closed = match spoken {
-            true => connection.serve(stream, finished).await,
+            true => match connection.serve(stream).await {
+                Ok(never) => match never {},
+                Err(closed) => closed,
+            },
             false => Closed(4406, "Subprotocol not acceptable"),
         };
         let reason =
             CloseReason { code: CloseCode::from(closed.0), description: Some(closed.1.to_owned()) };
-        let _ = tokio::time::timeout(SEND, session.close(Some(reason))).await;
+        let closing = tokio::time::timeout(SEND, session.close(Some(reason)));
+        let _ = tokio::join!(closing, connection.leave());
     });
-    response
+    response.map_into_boxed_body()
+}
+
+/// Whose place a connection has.
+enum Standing {
+    Stranger(#[expect(dead_code, reason = "held")] Place<Option<std::net::IpAddr>>),
+    Known(#[expect(dead_code, reason = "held")] Place<Uuid>),
+}
+
+/// An operation under way.
+struct Running {
+    task: JoinHandle<()>,
+    /// Nobody waits for it any more.
+    left: CancellationToken,
 }
 
 /// A connection under way.
 struct Connection {
     service: Arc<Service>,
     caller: Caller,
-    session: Session,
-    acknowledged: bool,
-    running: HashMap<String, JoinHandle<()>>,
-    done: mpsc::Sender<String>,
+    outbox: Outbox,
+    sender: Rc<Sender>,
+    place: Option<Standing>,
+    running: HashMap<String, Running>,
+    /// Held by each operation for as long as there is anything left of it.
+    alive: Rc<()>,
 }
 
 impl Drop for Connection {
     fn drop(&mut self) {
-        self.running.values().for_each(JoinHandle::abort);
+        self.running.values().for_each(|running| running.task.abort());
     }
 }
 
 impl Connection {
+    fn is_known(&self) -> bool {
+        matches!(self.place, Some(Standing::Known(_)))
+    }
+
+    /// Lets what is under way come to its end, so that the request log tells of it.
+    async fn leave(&mut self) {
+        let all: Vec<_> = self.running.drain().map(|(_, running)| running).collect();
+        all.iter().for_each(|running| running.left.cancel());
+        let ends = all.into_iter().map(|running| running.task);
+        let _ = futures::future::join_all(ends).await;
+    }
+
     async fn serve(
-        mut self,
+        &mut self,
         mut stream: AggregatedMessageStream,
-        mut finished: mpsc::Receiver<String>,
-    ) -> Closed {
+    ) -> Result<std::convert::Infallible, Closed> {
         let (begun, mut heard) = (Instant::now(), Instant::now());
-        let mut ping = tokio::time::interval(PING.min(INIT));
+        let mut ping = tokio::time::interval(PING);
         let service = self.service.clone();
         let signals = &service.corridor.platform().signals;
         loop {
             let stopping = signals.next(PROTOCOL);
             if signals.is_closed() {
-                return Closed(1001, "The server stops");
+                return Err(Closed(1001, "The server stops"));
             }
             let message = tokio::select! {
                 message = stream.next() => message,
-                id = finished.recv() => {
-                    id.into_iter().for_each(|id| _ = self.running.remove(&id));
-                    continue;
-                }
                 () = stopping => continue,
                 _ = ping.tick() => {
-                    if !self.acknowledged && begun.elapsed() >= INIT {
-                        return Closed(4408, "Connection initialisation timeout");
-                    }
-                    let sent = tokio::time::timeout(SEND, self.session.ping(b"")).await;
-                    if heard.elapsed() > SILENCE || !matches!(sent, Ok(Ok(()))) {
-                        return Closed(1001, "Nobody there");
-                    }
+                    self.look_after(begun, heard).await?;
                     continue;
                 }
             };
@@ -153,20 +173,42 @@ impl Connection {
             let text = match message {
                 Some(Ok(AggregatedMessage::Text(text))) => text,
                 Some(Ok(AggregatedMessage::Ping(bytes))) => {
-                    let _ = tokio::time::timeout(SEND, self.session.pong(&bytes)).await;
+                    self.outbox.pong(&bytes, SEND).await.map_err(|_| GONE)?;
                     continue;
                 }
                 Some(Ok(AggregatedMessage::Pong(_))) => continue,
                 Some(Ok(AggregatedMessage::Binary(_))) => {
-                    return Closed(4400, "A message is a text");
+                    return Err(Closed(4400, "A message is a text"));
                 }
-                Some(Ok(AggregatedMessage::Close(_))) | None => return Closed(1000, ""),
-                Some(Err(_)) => return Closed(1009, "Too large, or no web socket message"),
+                Some(Ok(AggregatedMessage::Close(_))) | None => return Err(Closed(1000, "")),
+                Some(Err(_)) => {
+                    let reason = self.sender.closed();
+                    return Err(reason.unwrap_or(Closed(1002, "No web socket message")));
+                }
             };
-            if let Err(closed) = self.message(text.as_bytes()).await {
-                return closed;
-            }
+            self.message(text.as_bytes()).await?;
         }
+    }
+
+    /// Whether the other end is still there, has said who it is, and may still be.
+    async fn look_after(&mut self, begun: Instant, heard: Instant) -> Result<(), Closed> {
+        if !self.is_known() && begun.elapsed() >= INIT {
+            return Err(Closed(4408, "Connection initialisation timeout"));
+        }
+        if heard.elapsed() > SILENCE {
+            return Err(GONE);
+        }
+        self.outbox.ping(SEND).await.map_err(|_| GONE)?;
+        // What is under way looks by itself, and says so to whoever waits for it.
+        let idle = self.running.values().all(|running| running.task.is_finished());
+        if self.is_known()
+            && idle
+            && let Err(problem) = self.service.corridor.admit(&self.caller).await
+            && problem.code.status < 500
+        {
+            return Err(Closed(4403, "Forbidden"));
+        }
+        Ok(())
     }
 
     async fn message(&mut self, bytes: &[u8]) -> Result<(), Closed> {
@@ -186,7 +228,7 @@ impl Connection {
             }
             (Some("complete"), Some(id)) => {
                 if let Some(running) = self.running.remove(id) {
-                    running.abort();
+                    running.left.cancel();
                 }
                 Ok(())
             }
@@ -196,7 +238,7 @@ impl Connection {
 
     /// Who it is: by the payload's key, or by the header that the connection was opened with.
     async fn init(&mut self, payload: &Value) -> Result<(), Closed> {
-        if self.acknowledged {
+        if self.is_known() {
             return Err(Closed(4429, "Too many initialisation requests"));
         }
         let members = payload.as_object().into_iter().flatten();
@@ -204,54 +246,61 @@ impl Connection {
         if let Some((_, value)) = given.next() {
             self.caller.token = value.as_str().and_then(bearer).map(str::to_owned);
         }
-        match self.service.corridor.admit(&self.caller).await {
-            Ok(_) => {}
+        let organization = match self.service.corridor.admit(&self.caller).await {
+            Ok(visit) => visit.principal().organization,
             Err(problem) if problem.code.status >= 500 => {
                 return Err(Closed(1013, "Try again later"));
             }
             Err(_) => return Err(Closed(4403, "Forbidden")),
-        }
-        self.acknowledged = true;
+        };
+        let Some(place) = KNOWN.enter(organization) else {
+            return Err(Closed(4429, "Too many connections"));
+        };
+        self.place = Some(Standing::Known(place));
+        self.sender.is_known();
         self.send(&json!({"type": "connection_ack"})).await
     }
 
     fn subscribe(&mut self, id: String, params: Params) -> Result<(), Closed> {
-        if !self.acknowledged {
+        if !self.is_known() {
             return Err(Closed(4401, "Unauthorized"));
         }
-        if self.running.get(&id).is_some_and(|running| !running.is_finished()) {
+        if self.running.get(&id).is_some_and(|running| !running.task.is_finished()) {
             return Err(Closed(4409, "Subscriber already exists"));
         }
-        self.running.retain(|_, running| !running.is_finished());
-        if self.running.len() >= OPERATIONS_MAX {
+        self.running.retain(|_, running| !running.task.is_finished());
+        // Those count too that were given up a moment ago.
+        let left = Rc::strong_count(&self.alive).saturating_sub(1 + self.running.len());
+        if self.running.len() >= OPERATIONS_MAX || left >= OPERATIONS_MAX {
             return Err(Closed(4429, "Too many operations at once"));
         }
+        let left_behind = CancellationToken::new();
         let operation = One {
             service: self.service.clone(),
-            caller: Caller { request_id: uuid::Uuid::now_v7(), ..self.caller.clone() },
-            session: self.session.clone(),
+            caller: Caller { request_id: Uuid::now_v7(), ..self.caller.clone() },
+            outbox: self.outbox.clone(),
             id: id.clone(),
+            left: left_behind.clone(),
         };
-        let done = self.done.clone();
-        let running = rt::spawn(async move {
-            let id = operation.id.clone();
-            // Where nobody hears it there is nobody left to tell.
-            let _ = operation.run(params).await;
-            let _ = done.send(id).await;
+        let (alive, left) = (self.alive.clone(), left_behind.clone());
+        let task = rt::spawn(async move {
+            let _alive = alive;
+            let given_up = async {
+                left_behind.cancelled().await;
+                tokio::time::sleep(LEAVE).await;
+            };
+            tokio::select! {
+                // Where nobody hears it there is nobody left to tell.
+                _ = operation.run(params) => {}
+                () = given_up => {}
+            }
         });
-        self.running.insert(id, running);
+        self.running.insert(id, Running { task, left });
         Ok(())
     }
 
     async fn send(&mut self, message: &Value) -> Result<(), Closed> {
-        send(&mut self.session, message.to_string()).await
-    }
-}
-
-async fn send(session: &mut Session, text: String) -> Result<(), Closed> {
-    match tokio::time::timeout(SEND, session.text(text)).await {
-        Ok(Ok(())) => Ok(()),
-        _ => Err(Closed(1001, "Nobody there")),
+        self.outbox.text(message.to_string(), SEND).await.map_err(|_| GONE)
     }
 }
 
@@ -259,15 +308,23 @@ async fn send(session: &mut Session, text: String) -> Result<(), Closed> {
 struct One {
     service: Arc<Service>,
     caller: Caller,
-    session: Session,
+    outbox: Outbox,
     id: String,
+    /// Nobody waits for it any more.
+    left: CancellationToken,
 }
 
 impl One {
     async fn run(mut self, params: Params) -> Result<(), Closed> {
+        self.outbox.room(SEND).await.map_err(|_| GONE)?;
         match self.service.subscribe_or_run(&self.caller, &params).await {
             Ok(Started::Subscription(mut subscription)) => loop {
-                match subscription.next().await {
+                let next = tokio::select! {
+                    biased;
+                    () = self.left.cancelled() => return Ok(()),
+                    next = subscription.next() => next,
+                };
+                match next {
                     Next::Answers(answers) => {
                         for answer in answers {
                             self.next(&answer).await?;
@@ -288,16 +345,23 @@ impl One {
     async fn next(&mut self, answer: &[u8]) -> Result<(), Closed> {
         let (id, answer) = (Value::from(self.id.as_str()), String::from_utf8_lossy(answer));
         let text = format!("{{\"id\":{id},\"type\":\"next\",\"payload\":{answer}}}");
-        send(&mut self.session, text).await
+        self.send(text).await
     }
 
     async fn complete(&mut self) -> Result<(), Closed> {
-        send(&mut self.session, json!({"id": self.id, "type": "complete"}).to_string()).await
+        self.send(json!({"id": self.id, "type": "complete"}).to_string()).await
     }
 
     async fn error(&mut self, errors: Vec<Value>) -> Result<(), Closed> {
-        let text = json!({"id": self.id, "type": "error", "payload": errors}).to_string();
-        send(&mut self.session, text).await
+        self.send(json!({"id": self.id, "type": "error", "payload": errors}).to_string()).await
+    }
+
+    async fn send(&mut self, text: String) -> Result<(), Closed> {
+        // Its name may already be another's.
+        match self.left.is_cancelled() {
+            true => Err(GONE),
+            false => self.outbox.text(text, SEND).await.map_err(|_| GONE),
+        }
     }
 }
 
@@ -321,6 +385,7 @@ impl Service {
             let subscription = self.subscribe(caller, params).await.map_err(told)?;
             return Ok(Started::Subscription(Box::new(subscription)));
         }
+        visit.begin(SEVERAL, "POST");
         let reply = self.run(&mut visit, caller, params, Terms::default()).await;
         let reply = super::leave(visit, "POST", None, reply).map_err(told)?;
         match reply.refused {
