@@ -230,7 +230,8 @@ async fn another_writer_on_sqlite() {
         }
     }
     println!("SQLite locked: told after {slowest:?}, back after {:?}", began.elapsed());
-    assert!(slowest < Duration::from_secs(6));
+    // Up to five seconds for a turn among the organization's own calls, and five for the lock.
+    assert!(slowest < Duration::from_secs(12), "told after {slowest:?}");
     let made = "SELECT COUNT(*) FROM brand WHERE name LIKE 'Locked %'";
     assert_eq!(server.number(made).await, 8);
     ledger::check(&server).await;
