@@ -14,8 +14,9 @@ use load::Load;
 use sea_orm::{ConnectionTrait, DatabaseConnection};
 use tokio::time::sleep;
 
-/// A file system of this size is full soon, and large enough for the demo.
-const SQLITE_DISK_MB: u32 = 24;
+/// Large enough for the demo, for 16 MB of log between two checkpoints, and for what is written while
+/// the test goes on; what is left of it is filled by a file.
+const SQLITE_DISK_MB: u32 = 64;
 const POSTGRES_DISK_MB: u32 = 40;
 
 const FULL: &str = "full";
