@@ -154,7 +154,9 @@ pub struct LimitState {
 
 /// Counts calls.
 pub trait Limiter: Send + Sync {
-    /// Takes `cost` from each of the quotas that the caller's calls are counted in, or from none.
+    /// Takes `cost` from each limit that the caller counts in: its own, those of the keys that it
+    /// descends from, the organization's. What its own has no room for takes nothing from the others;
+    /// what the others have no room for may have been taken from its own.
     fn take<'a>(&'a self, principal: &'a Principal, cost: u32) -> BoxFuture<'a, LimitState>;
 }
 
