@@ -57,6 +57,17 @@ impl Call {
         let body = serde_json::from_slice(&bytes).unwrap_or_default();
         Ok(Answer { status, headers, body, bytes })
     }
+
+    /// Sends it and reads the answer without keeping or looking into it: who asks for much must not
+    /// keep the machine busy with what comes. Gives the status and the number of bytes.
+    pub async fn drain(self) -> Result<(u16, usize), reqwest::Error> {
+        let mut answer = self.0.send().await?;
+        let mut bytes = 0;
+        while let Some(chunk) = answer.chunk().await? {
+            bytes += chunk.len();
+        }
+        Ok((answer.status().as_u16(), bytes))
+    }
 }
 
 impl Answer {

@@ -172,6 +172,12 @@ impl Api {
         Self { key: key.to_owned(), ..self.clone() }
     }
 
+    /// The same, with connections of its own.
+    pub fn apart(&self) -> Self {
+        let client = reqwest::Client::builder().no_proxy().build().expect("a client");
+        Self { client, ..self.clone() }
+    }
+
     /// A call.
     pub fn call(&self, method: &str, path: &str) -> Call {
         let method = method.parse().expect("a method");

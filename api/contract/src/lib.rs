@@ -7,6 +7,7 @@
 //! Read on with [`Operation`] (what a door sees), the ports [`Authenticator`], [`Limiter`] and
 //! [`Recorder`].
 
+mod handler;
 mod list;
 mod operation;
 mod ports;

@@ -11,10 +11,10 @@ use bodega_kernel::{
 use futures::future::BoxFuture;
 use sea_orm::{ColumnTrait, EntityTrait, ModelTrait};
 use serde::{Serialize, de::DeserializeOwned};
-use serde_json::Value;
 use utoipa::ToSchema;
 use uuid::Uuid;
 
+use crate::handler::{command, json, on_object, on_object_with, query, reply};
 use crate::operation::{Handler, Input, Prepared, Reply};
 use crate::{
     Deprecation, FilterKind, FilterRule, Kind, ListRules, Method, Operation, Output, Schema,
@@ -542,74 +542,4 @@ impl Declared {
         action.fails.push(&problem::VERSION_MISMATCH);
         action
     }
-}
-
-impl Input {
-    fn id<V: Noun>(&self) -> Result<Id<V>> {
-        Id::parse(self.id.as_deref().unwrap_or_default())
-    }
-
-    fn body<T: DeserializeOwned>(self) -> Result<T> {
-        // What the schema cannot say (a quantity's digits, a currency's name) the type says here.
-        serde_json::from_value(self.body).map_err(|error| {
-            let detail = bodega_kernel::text(error.to_string(), format!("no es válido: {error}"));
-            Problem::invalid(bodega_kernel::FieldError::body("", "invalid", detail))
-        })
-    }
-
-    /// The object of the call, its version guarded where `If-Match` asks so.
-    fn object<V: Noun>(&self, tx: &Tx) -> Result<Id<V>> {
-        let id = self.id::<V>()?;
-        if let Some(version) = self.if_match {
-            tx.expect_version(id.uuid(), version);
-        }
-        Ok(id)
-    }
-}
-
-fn json(view: &impl Serialize) -> Result<Value> {
-    serde_json::to_value(view).map_err(Problem::internal)
-}
-
-fn reply<O: Serialize>(
-    run: impl Future<Output = Result<O>> + Send + 'static,
-) -> BoxFuture<'static, Result<Reply>> {
-    Box::pin(async move { Ok(Reply::One(json(&run.await?)?)) })
-}
-
-fn query(
-    run: impl Fn(Cx, Input) -> BoxFuture<'static, Result<Reply>> + Send + Sync + 'static,
-) -> Handler {
-    Handler::Query(Arc::new(run))
-}
-
-fn command(
-    run: impl Fn(Tx, Input) -> BoxFuture<'static, Result<Reply>> + Send + Sync + 'static,
-) -> Handler {
-    Handler::Command(Arc::new(run))
-}
-
-fn on_object<V: Noun, O, F>(run: fn(Tx, Id<V>) -> F) -> Handler
-where
-    O: Serialize + 'static,
-    F: Future<Output = Result<O>> + Send + 'static,
-{
-    command(move |tx, input| match input.object::<V>(&tx) {
-        Ok(id) => reply(run(tx, id)),
-        Err(problem) => Box::pin(async { Err(problem) }),
-    })
-}
-
-fn on_object_with<V: Noun, I, O, F>(run: fn(Tx, Id<V>, I) -> F) -> Handler
-where
-    I: DeserializeOwned + 'static,
-    O: Serialize + 'static,
-    F: Future<Output = Result<O>> + Send + 'static,
-{
-    command(move |tx, input| {
-        match input.object::<V>(&tx).and_then(|id| Ok((id, input.body::<I>()?))) {
-            Ok((id, body)) => reply(run(tx, id, body)),
-            Err(problem) => Box::pin(async { Err(problem) }),
-        }
-    })
 }

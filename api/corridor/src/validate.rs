@@ -125,50 +125,7 @@ impl Wrongs<'_> {
                 }
                 ("pattern", format!("must match {pattern}"), format!("debe cumplir {pattern}"))
             }
-            Wrong::Format { format } => {
-                ("format", format!("must be a valid {format}"), format!("debe ser {format} válido"))
-            }
-            Wrong::MinLength { limit } => (
-                "too_short",
-                format!("must have at least {limit} characters"),
-                format!("debe tener al menos {limit} caracteres"),
-            ),
-            Wrong::MaxLength { limit } => (
-                "too_long",
-                format!("must have at most {limit} characters"),
-                format!("debe tener como máximo {limit} caracteres"),
-            ),
-            Wrong::Minimum { limit } | Wrong::ExclusiveMinimum { limit } => (
-                "out_of_range",
-                format!("must be from {limit} on"),
-                format!("debe ser desde {limit}"),
-            ),
-            Wrong::Maximum { limit } | Wrong::ExclusiveMaximum { limit } => (
-                "out_of_range",
-                format!("must be up to {limit}"),
-                format!("debe ser hasta {limit}"),
-            ),
-            Wrong::MaxItems { limit } | Wrong::MaxProperties { limit } => (
-                "too_many",
-                format!("must be at most {limit}"),
-                format!("deben ser como máximo {limit}"),
-            ),
-            Wrong::MinItems { limit } | Wrong::MinProperties { limit } => (
-                "too_few",
-                format!("must be at least {limit}"),
-                format!("deben ser al menos {limit}"),
-            ),
-            Wrong::UniqueItems => {
-                ("duplicate", "must not repeat".to_owned(), "no debe repetirse".to_owned())
-            }
-            other => {
-                let rule = other.keyword();
-                (
-                    "invalid",
-                    format!("breaks the rule `{rule}`"),
-                    format!("no cumple la regla `{rule}`"),
-                )
-            }
+            rule => broken(rule),
         };
         self.errors.push(FieldError::body(at, code, text(en, es)));
     }
@@ -208,6 +165,46 @@ impl Wrongs<'_> {
         let known = schema.and_then(|schema| schema.get("properties")).and_then(Value::as_object);
         let detail = unknown(name, known.into_iter().flat_map(Map::keys).map(String::as_str));
         self.errors.push(FieldError::body(child(at, name), "unknown_field", detail));
+    }
+}
+
+/// The code of a rule that a value breaks, and what it asks for, in English and Spanish.
+fn broken(rule: &Wrong) -> (&'static str, String, String) {
+    match rule {
+        Wrong::Format { format } => {
+            ("format", format!("must be a valid {format}"), format!("debe ser {format} válido"))
+        }
+        Wrong::MinLength { limit } => (
+            "too_short",
+            format!("must have at least {limit} characters"),
+            format!("debe tener al menos {limit} caracteres"),
+        ),
+        Wrong::MaxLength { limit } => (
+            "too_long",
+            format!("must have at most {limit} characters"),
+            format!("debe tener como máximo {limit} caracteres"),
+        ),
+        Wrong::Minimum { limit } | Wrong::ExclusiveMinimum { limit } => {
+            ("out_of_range", format!("must be from {limit} on"), format!("debe ser desde {limit}"))
+        }
+        Wrong::Maximum { limit } | Wrong::ExclusiveMaximum { limit } => {
+            ("out_of_range", format!("must be up to {limit}"), format!("debe ser hasta {limit}"))
+        }
+        Wrong::MaxItems { limit } | Wrong::MaxProperties { limit } => (
+            "too_many",
+            format!("must be at most {limit}"),
+            format!("deben ser como máximo {limit}"),
+        ),
+        Wrong::MinItems { limit } | Wrong::MinProperties { limit } => {
+            ("too_few", format!("must be at least {limit}"), format!("deben ser al menos {limit}"))
+        }
+        Wrong::UniqueItems => {
+            ("duplicate", "must not repeat".to_owned(), "no debe repetirse".to_owned())
+        }
+        other => {
+            let rule = other.keyword();
+            ("invalid", format!("breaks the rule `{rule}`"), format!("no cumple la regla `{rule}`"))
+        }
     }
 }
 

@@ -4,8 +4,9 @@
 //! and an audit row in the journal, which [`Tx::commit`] writes before it commits: so a change, its
 //! events and its audit rows are there together or not at all, and no handler can forget one.
 
-use std::collections::HashMap;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+mod journal;
+
+use std::sync::{Arc, Mutex};
 
 use chrono::{DateTime, Utc};
 use entity::identity::audit_entry;
@@ -17,8 +18,10 @@ use sea_orm::{
     ActiveModelTrait, ColumnTrait, ConnectionTrait, DbBackend, EntityTrait, IntoActiveModel,
     QueryFilter, QuerySelect, Statement,
 };
-use serde_json::{Map, Value, json};
+use serde_json::Value;
 use uuid::Uuid;
+
+use journal::{Guard, Journal, Written};
 
 use crate::{
     Actor, Budget, Cx, Event, Id, Job, Noun, Origin, Platform, Problem, Result, Row, ScopeSet,
@@ -41,24 +44,6 @@ pub struct Tx {
     transaction: Arc<Transaction>,
     journal: Arc<Mutex<Journal>>,
     shared: bool,
-}
-
-#[derive(Default)]
-struct Journal {
-    events: Vec<event::Model>,
-    audit: Vec<audit_entry::Model>,
-    jobs: Vec<Job>,
-    signals: Vec<&'static str>,
-    guard: Option<Guard>,
-    /// What the logs of other organizations say of where a change of theirs came from.
-    outside: HashMap<Uuid, Origin>,
-}
-
-/// `If-Match`: the version that the object of the call must have.
-struct Guard {
-    object: Uuid,
-    version: i64,
-    checked: bool,
 }
 
 /// What a commit wrote beside the change.
@@ -468,102 +453,6 @@ impl Tx {
         }
         Ok(())
     }
-
-    fn journal(&self) -> MutexGuard<'_, Journal> {
-        self.journal.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// A change goes into the log of the organization that has the object. Where that is another than
-    /// the caller's, as when one is founded, it is not told who did it from outside, nor by which
-    /// call, and the caller's own audit log says only which object was made.
-    fn note<V: Noun>(
-        &self,
-        event: &'static Event,
-        object: Written,
-        before: Option<Value>,
-        after: Option<Value>,
-    ) {
-        let cx = &self.cx;
-        let object_id = Id::<V>::from_uuid(object.id).to_string();
-        let (was, is) = match (&before, &after) {
-            (Some(before), Some(after)) => {
-                let (was, is) = difference(before, after);
-                (Some(was), Some(is))
-            }
-            _ => (before.clone(), after.clone()),
-        };
-        let previous =
-            if after.is_some() { was.clone().filter(|_| before.is_some()) } else { None };
-        let outside = object.organization != cx.organization;
-        let system = outside.then(|| {
-            let made = || Origin::system(cx.origin.operation, &cx.origin.api_version);
-            self.journal().outside.entry(object.organization).or_insert_with(made).clone()
-        });
-        let actor = if outside { Actor { kind: "system", id: None } } else { cx.actor.clone() };
-        let origin = system.as_ref().unwrap_or(&cx.origin);
-        let entry = audit_entry::Model {
-            id: Uuid::now_v7(),
-            organization_id: object.organization,
-            operation: origin.operation.to_owned(),
-            object_type: V::NAME.to_owned(),
-            object_id: object_id.clone(),
-            actor_type: actor.kind.to_owned(),
-            actor_id: actor.id.clone(),
-            ip: origin.ip.clone(),
-            user_agent: origin.user_agent.clone(),
-            request_id: origin.request_id,
-            traceparent: origin.traceparent.clone(),
-            before: was,
-            after: is,
-            created_at: cx.now,
-        };
-        let own = outside.then(|| audit_entry::Model {
-            id: Uuid::now_v7(),
-            organization_id: cx.organization,
-            actor_type: cx.actor.kind.to_owned(),
-            actor_id: cx.actor.id.clone(),
-            ip: cx.origin.ip.clone(),
-            user_agent: cx.origin.user_agent.clone(),
-            request_id: cx.origin.request_id,
-            traceparent: cx.origin.traceparent.clone(),
-            before: None,
-            after: Some(json!({ "id": object_id })),
-            ..entry.clone()
-        });
-        let mut journal = self.journal();
-        journal.events.push(event::Model {
-            id: Uuid::now_v7(),
-            organization_id: object.organization,
-            sequence: None,
-            r#type: event.name.to_owned(),
-            object_type: V::NAME.to_owned(),
-            object_id,
-            object_version: object.version,
-            api_version: cx.origin.api_version.clone(),
-            actor_type: actor.kind.to_owned(),
-            actor_id: actor.id,
-            request_id: origin.request_id,
-            traceparent: origin.traceparent.clone(),
-            data: after.or(before).unwrap_or_default(),
-            previous,
-            created_at: cx.now,
-        });
-        journal.audit.push(entry);
-        journal.audit.extend(own);
-    }
-}
-
-/// What a change is of.
-struct Written {
-    organization: Uuid,
-    id: Uuid,
-    version: i64,
-}
-
-impl Written {
-    fn of(row: &impl Stored) -> Self {
-        Self { organization: row.organization_id(), id: row.id(), version: row.version() }
-    }
 }
 
 /// Cuts rows into pieces of 128, 64, … 1. Every number of rows is a statement of its own to the
@@ -590,21 +479,6 @@ pub fn in_padded_pieces<T: Copy>(ids: &[T]) -> impl Iterator<Item = Vec<T>> {
 
 fn to_json(view: &impl serde::Serialize) -> Result<Value> {
     serde_json::to_value(view).map_err(Problem::internal)
-}
-
-/// The members that differ: as they were, as they are.
-fn difference(before: &Value, after: &Value) -> (Value, Value) {
-    let (mut was, mut is) = (Map::new(), Map::new());
-    if let (Value::Object(before), Value::Object(after)) = (before, after) {
-        for (name, value) in after {
-            let old = before.get(name).unwrap_or(&Value::Null);
-            if old != value {
-                was.insert(name.clone(), old.clone());
-                is.insert(name.clone(), value.clone());
-            }
-        }
-    }
-    (Value::Object(was), Value::Object(is))
 }
 
 #[cfg(test)]

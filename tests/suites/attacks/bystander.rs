@@ -2,11 +2,11 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use bodega_tests::{Api, Server};
 use serde_json::json;
-use tokio::task::JoinHandle;
 
 /// Between two pairs of calls: a standard plan allows 600 a minute.
 const PAUSE: Duration = Duration::from_millis(210);
@@ -32,34 +32,41 @@ impl Bystander {
     }
 
     /// Reads and writes, one after the other with a pause, until it is told to stop. Every call has
-    /// to succeed.
+    /// to succeed. It has a thread and connections of its own: what an attacker of the same process
+    /// does with its answers is not to be measured here.
     pub fn begin(&self) -> AtWork {
         let stop = Arc::new(AtomicBool::new(false));
         let (api, stopped) = (self.api.clone(), stop.clone());
-        let calls = tokio::spawn(async move {
-            let mut times = Vec::new();
-            while !stopped.load(Ordering::Relaxed) {
-                let body = json!({"name": format!("Marca {}", times.len())});
-                let began = Instant::now();
-                let made = api.call("POST", "/v1/brands").json(&body).send().await.expect(201);
-                let wrote = Instant::now();
-                let path = format!("/v1/brands/{}", made["id"].as_str().expect("an id"));
-                api.call("GET", &path).send().await.expect(200);
-                times.extend([wrote - began, wrote.elapsed()]);
-                tokio::time::sleep(PAUSE).await;
-            }
-            times.sort_unstable();
-            Times(times)
+        let calls = std::thread::spawn(move || {
+            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+            runtime.expect("a runtime").block_on(work(&api.apart(), &stopped))
         });
         AtWork { stop, calls }
     }
+}
+
+async fn work(api: &Api, stopped: &AtomicBool) -> Times {
+    let mut times = Vec::new();
+    while !stopped.load(Ordering::Relaxed) {
+        let body = json!({"name": format!("Marca {}", times.len())});
+        let began = Instant::now();
+        let made = api.call("POST", "/v1/brands").json(&body).send().await.expect(201);
+        let wrote = Instant::now();
+        let path = format!("/v1/brands/{}", made["id"].as_str().expect("an id"));
+        api.call("GET", &path).send().await.expect(200);
+        times.extend([wrote - began, wrote.elapsed()]);
+        tokio::time::sleep(PAUSE).await;
+    }
+    times.sort_unstable();
+    Times(times)
 }
 
 impl AtWork {
     /// Stops it; how long its calls took.
     pub async fn end(self) -> Times {
         self.stop.store(true, Ordering::Relaxed);
-        self.calls.await.expect("every call of a bystander succeeds")
+        let ended = tokio::task::spawn_blocking(|| self.calls.join()).await.expect("a thread");
+        ended.expect("every call of a bystander succeeds")
     }
 }
 

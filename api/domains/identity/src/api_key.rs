@@ -33,9 +33,9 @@ pub(crate) fn resource() -> Resource<ApiKey> {
     .create(create)
     .note(
         "The secret is in this answer and never again. A key gives nothing that it does not have \
-         itself: no scope, no larger plan, no later end, no other address or origin. What the new \
-         key calls is also counted in the limits of the key that made it. The plan says how many \
-         keys there may be.",
+         itself: no scope, no larger plan, no later end, no other address or origin. The calls of \
+         the new key also count towards the limits of the key that made it. The plan limits how many \
+         keys there can be (409 `limit_reached`).",
     )
     .secret()
     .emits(&CREATED)
@@ -44,8 +44,8 @@ pub(crate) fn resource() -> Resource<ApiKey> {
     .fails(&problem::LIMIT_REACHED)
     .update(update)
     .note(
-        "It takes a key that has all rights which this one has and is to have. A key that has ended \
-         or was replaced stays as it is.",
+        "The calling key must itself hold every right that this key has and is to get. A key that \
+         has ended or was replaced cannot be changed.",
     )
     .emits(&UPDATED)
     .fails(&problem::BEYOND_OWN_RIGHTS)
@@ -56,8 +56,9 @@ pub(crate) fn resource() -> Resource<ApiKey> {
         rotate,
     )
     .note(
-        "It takes a key that has these rights itself. A key is replaced once; the limits of the old \
-         one go on in the new one. Where both go on for a while, both count as keys of the plan.",
+        "The calling key must itself hold every right of this key. A key can be replaced once. The \
+         new key has no fresh limits: what the old one has used stays used. While both work, both \
+         count towards the number of keys that the plan allows.",
     )
     .secret()
     .emits(&CREATED)
@@ -66,7 +67,7 @@ pub(crate) fn resource() -> Resource<ApiKey> {
     .fails(&problem::INVALID_TRANSITION)
     .fails(&problem::LIMIT_REACHED)
     .action("revoke", "Ends a key at once, on every node.", revoke)
-    .note("Any key with `keys:write` can do it, to any key: to end rights gives none.")
+    .note("Any key with `keys:write` can revoke any key, because that gives nobody a right.")
     .emits(&REVOKED)
     .fails(&problem::INVALID_TRANSITION)
 }

@@ -10,8 +10,8 @@ use utoipa::ToSchema;
 /// ten keys.
 pub(crate) const ORGANIZATION_TIMES: u32 = 3;
 
-/// A plan: how many calls a key may make, and how many objects an organization may have of which it
-/// is the largest plan.
+/// How many calls a key may make. The largest plan among an organization's keys also sets how many
+/// keys, webhook endpoints, filters, selections and trusted documents it may have.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum PlanName {

@@ -27,7 +27,7 @@ pub(crate) fn resource() -> Resource<TrustedDocument> {
     .create(create)
     .note(
         "It can then be asked by its hash alone. Saving a text again answers with the document that \
-         is there. The plan says how many there may be.",
+         is there. The plan limits how many there can be (409 `limit_reached`).",
     )
     .emits(&CREATED)
     .fails(&problem::DOCUMENT_NOT_VALID)

@@ -32,8 +32,8 @@ pub struct WebhookHealth {
     pub probe_at: Option<DateTime<Utc>>,
     /// Until when it asked, by `Retry-After`, to be left alone.
     pub held_until: Option<DateTime<Utc>>,
-    /// The number of the first event of which its filter could not say whether it is sent, because
-    /// that took too much: it waits, with all that came after it, until the endpoint is resumed.
+    /// The `sequence` of the first event that its filter could not decide, because it used too many
+    /// steps or too much memory. That event and all after it wait until the endpoint is resumed.
     #[schema(minimum = 1)]
     pub undecided_since: Option<i64>,
 }

@@ -41,8 +41,8 @@ pub(crate) fn resource() -> Resource<WebhookEndpoint> {
     .create(create)
     .note(
         "No handshake: the endpoint is sent events from now on. The secret is in this answer and \
-         never again. It is sent what the scopes of your key let you read, no more. The plan says \
-         how many there may be, and how many with a filter and with a selection.",
+         never again. It is sent only what the scopes of your key can read. The plan limits how \
+         many endpoints there can be, and how many with a filter and with a selection.",
     )
     .secret()
     .emits(&CREATED)
@@ -63,8 +63,8 @@ pub(crate) fn resource() -> Resource<WebhookEndpoint> {
     .action("pause", "Holds its deliveries; they wait until it is resumed.", pause)
     .emits(&PAUSED)
     .fails(&problem::INVALID_TRANSITION)
-    .action("resume", "Sends what waits, and what comes.", resume)
-    .note("What its filter could not decide, because that took too much, is decided then.")
+    .action("resume", "Sends the events that have waited, and those to come.", resume)
+    .note("Events that its filter could not decide, because it took too much, are decided again.")
     .emits(&RESUMED)
     .fails(&problem::INVALID_TRANSITION)
     .action_with(

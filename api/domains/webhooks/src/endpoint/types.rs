@@ -38,8 +38,9 @@ pub struct WebhookEndpoint {
     /// A GraphQL selection that shapes `data`: `{ id title brand { name } }`.
     #[schema(max_length = 4000)]
     pub selection: Option<String>,
-    /// The scopes of whoever last set what is sent, or where: only events of what these let one read
-    /// are sent. A change of anything else by a key with fewer takes the others away.
+    /// The scopes of the key that last set the URL, the event types or the selection: only events of
+    /// objects that these scopes can read are sent. Any other change removes the scopes that the
+    /// changing key lacks.
     #[schema(max_items = 100)]
     pub scopes: Vec<HeldScope>,
     /// The names of your own headers; their values are not shown again.

@@ -46,7 +46,7 @@ fn problem() -> Value {
             "current_version": whole(1, "The version that the object has now."),
             "bytes_max": whole(0, "How large a body may be."),
             "limit": whole(0, "How many there may be."),
-            "of": word(SNAKE, 63, "What there may be so many of."),
+            "of": word(SNAKE, 63, "What the limit counts: `api_keys`, `webhook_endpoints`, …"),
             "from": word(SNAKE, 100, "The state that the object is in."),
             "to": word(SNAKE, 100, "The state that it cannot go to."),
             "allowed": names("The states that the object can go to from where it is."),

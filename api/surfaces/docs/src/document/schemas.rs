@@ -103,8 +103,8 @@ fn cut(schema: &Value) -> Value {
 }
 
 fn reached() -> Value {
-    let about = "With `after`: the place up to which the log was looked through, also where nothing \
-                 of it was for you to see. Go on with `after` from here.";
+    let about = "With `after`: the last `sequence` that was looked at, including events that your key \
+                 cannot see. Pass it as `after` to go on.";
     whole(0, about)
 }
 
