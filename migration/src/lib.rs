@@ -31,8 +31,8 @@ impl MigratorTrait for Migrator {
             Box::new(Whole(m20261120_000007_webhooks::Migration)),
             Box::new(Whole(m20261120_000008_trusted_documents::Migration)),
             Box::new(Whole(m20261121_000001_endpoint_scopes::Migration)),
-            Box::new(Whole(m20261121_000010_key_lineage::Migration)),
             Box::new(Whole(m20261121_000009_undecided::Migration)),
+            Box::new(Whole(m20261121_000010_key_lineage::Migration)),
         ]
     }
 }
