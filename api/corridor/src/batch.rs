@@ -105,7 +105,8 @@ pub fn batches() -> Declared {
                 transaction: when a line fails nothing is done, and the others say `batch_aborted`. \
                 It costs as many units of the limits as its lines would alone; one that costs more \
                 than the key's plan allows in a minute is refused (`cost_above_plan`). The answers \
-                share one bound: a line begun after it is reached says `answer_too_large`. \
+                share one bound: a line begun after it is reached says `answer_too_large`; the lines \
+                of an atomic batch that changes something may read 1,000 objects. \
                 Without it, give the batch an `Idempotency-Key` and every line is safe to retry. No \
                 line waits for news: `wait_s` is taken for 0."
             .to_owned(),
@@ -133,8 +134,8 @@ pub(crate) fn cost(body: Option<&Value>) -> u32 {
 }
 
 impl Corridor {
-    /// Runs the lines of a batch that is already valid: within `tx` where it is atomic, else each on
-    /// its own. Says what became of them, and whether it is to stay.
+    /// Runs the lines of a batch that is already valid: within `tx` where it is atomic and changes
+    /// something, else each on its own. Says what became of them, and whether it is to stay.
     pub(crate) async fn run_batch(
         &self,
         walk: &Walk<'_>,
@@ -144,12 +145,13 @@ impl Corridor {
         mut prepared: Lines,
     ) -> Result<(Value, bool)> {
         let batch: BatchRequest = serde_json::from_value(body).map_err(Problem::internal)?;
+        let atomic = batch.atomic;
         let paths: Vec<_> = batch.operations.iter().map(|line| line.path.clone()).collect();
         let mut results = Vec::with_capacity(paths.len());
         let mut committed = true;
         for (index, line) in batch.operations.into_iter().enumerate() {
             // A line without a key of its own takes the batch's, so that a retry finds what was done.
-            let result = match self.line(line, key.filter(|_| tx.is_none()), index) {
+            let result = match self.line(line, key.filter(|_| !atomic), index) {
                 Ok(call) => {
                     let prepared = prepared.remove(&index);
                     self.next_line(walk, Call { prepared, ..call }, tx).await
@@ -158,13 +160,13 @@ impl Corridor {
             };
             let result = match result {
                 // What may pass next time is the whole batch's problem: it is not kept with its key.
-                Err(problem) if tx.is_some() && is_passing(&problem) => return Err(problem),
+                Err(problem) if atomic && is_passing(&problem) => return Err(problem),
                 result => result,
             };
             // A refusal that is given again is one all the same.
             let failed = result.as_ref().map_or(true, |answer| answer.status >= 400);
             let result = as_result(walk.cx, result, &paths[index]);
-            if failed && tx.is_some() {
+            if failed && atomic {
                 committed = false;
                 let aborted = || Err(Problem::new(&problem::BATCH_ABORTED));
                 let others = paths.iter().map(|path| as_result(walk.cx, aborted(), path));
@@ -174,7 +176,7 @@ impl Corridor {
             }
             results.push(result);
         }
-        if tx.is_some() && committed {
+        if atomic && committed {
             self.still_holds(walk, "").await?;
         }
         let results = results.into_iter().map(BatchResult::into_value).collect();
@@ -183,16 +185,31 @@ impl Corridor {
         Ok((Value::Object(body), committed))
     }
 
+    /// Whether no line of a batch changes anything: it needs no transaction, in which others would wait
+    /// for what it reads.
+    pub(crate) fn only_reads(&self, body: &Value) -> bool {
+        let lines = body["operations"].as_array().map(Vec::as_slice).unwrap_or_default();
+        lines.iter().all(|line| {
+            let path = line["path"].as_str().unwrap_or_default();
+            let path = path.split_once('?').map_or(path, |(path, _)| path);
+            let method = line["method"].as_str().and_then(Method::named);
+            // What leads nowhere is refused without having done anything.
+            !matches!(self.registry().route(method, path),
+                Route::To(operation, _) if operation.kind != Kind::Query)
+        })
+    }
+
     /// One line, begun only while the caller may and the answer has room for more.
     async fn next_line(&self, walk: &Walk<'_>, call: Call<'_>, tx: Option<&Tx>) -> Result<Answer> {
         self.still_holds(walk, call.operation.scope).await?;
-        walk.cx.budget.check()?;
+        tx.map_or(walk.cx, Tx::cx).budget.check()?;
         let is_query = call.operation.kind == Kind::Query;
         let answer = self.walk_line(walk, call, tx).await?;
         if !is_query {
             // It is done, so it is told; the next line finds that there is no more room.
             let size = Size::of(&answer.body);
-            let _ = walk.cx.budget.take(size, &problem::ANSWER_TOO_LARGE);
+            let budget = &tx.map_or(walk.cx, Tx::cx).budget;
+            let _ = budget.take(Size { objects: 0, ..size }, &problem::ANSWER_TOO_LARGE);
         }
         Ok(answer)
     }

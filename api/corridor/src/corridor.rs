@@ -27,8 +27,9 @@ use crate::validate;
 /// No call takes longer: who waits for news of a log waits up to 30 seconds of it.
 const CALL_TIMEOUT: Duration = Duration::from_secs(40);
 
-/// How many objects a command's answer may embed: they are read in its transaction.
-const LINKED_BY_COMMAND_MAX: u64 = 1_000;
+/// How many objects of an answer may be read in a transaction, by links or by lines of an atomic batch:
+/// others wait for it meanwhile.
+const IN_TRANSACTION_OBJECTS_MAX: u64 = 1_000;
 
 /// What is asked for.
 pub struct Call<'a> {
@@ -271,9 +272,9 @@ impl Corridor {
             Some(key) => Some(self.in_progress.hold(walk.cx.organization, key)?),
             None => None,
         };
-        let lone_lines = matches!(operation.handler, Handler::Batch)
-            && call.body.as_ref().is_none_or(|body| body["atomic"] != true);
-        if lone_lines {
+        if let (Handler::Batch, Some(body)) = (&operation.handler, &call.body)
+            && (body["atomic"] != true || key.is_none() && self.only_reads(body))
+        {
             let body = call.body.unwrap_or_default();
             let (body, _) = self.run_batch(walk, None, body, key.as_deref(), Lines::new()).await?;
             return Ok(Answer { status: operation.status, body, replayed: false });
@@ -288,13 +289,20 @@ impl Corridor {
         let cx = tx.map_or(walk.cx, Tx::cx);
         let open = match tx {
             Some(tx) => tx.doing(operation.id),
-            None => Tx::open(&cx.doing(operation.id)).await?,
+            None => {
+                let budget = Arc::new(Budget::of_objects(IN_TRANSACTION_OBJECTS_MAX));
+                Tx::open(&cx.doing(operation.id).within_budget(budget)).await?
+            }
         };
         let done = self.handle(walk, &open, call, lines, key.as_deref(), &fingerprint).await;
         let done = match done {
             Ok(done) => self.shown(&open, operation.resource, done, links).await,
             Err(problem) => Err(problem),
         };
+        if tx.is_none() {
+            // It is within its bound, and what all of the request has cost is told when it is paid.
+            let _ = walk.cx.budget.take(open.budget.size(), &problem::ANSWER_TOO_LARGE);
+        }
         let seal = operation.secret.then_some(&walk.seal);
         let remember = |body: &Value, status: u16| {
             key.as_deref().map(|key| {
@@ -396,11 +404,7 @@ impl Corridor {
             return Ok(done);
         }
         let mut shown = done.answer.body.clone();
-        let budget = Arc::new(Budget::of_objects(LINKED_BY_COMMAND_MAX));
-        let cx = tx.within_budget(budget.clone());
-        self.embed(&cx, resource, vec![&mut shown], links).await?;
-        let size = Size { objects: budget.objects(), bytes: 0 };
-        tx.budget.take(size, &problem::ANSWER_TOO_LARGE)?;
+        self.embed(tx.cx(), resource, vec![&mut shown], links).await?;
         done.shown = Some(shown);
         Ok(done)
     }

@@ -205,7 +205,7 @@ impl Visit<'_> {
         // Who waits for news holds no connection meanwhile: it takes a place rather than a turn.
         let _place = (call.waits() && !call.placed).then(|| self.follow()).transpose()?;
         let writes = call.operation.kind != Kind::Query;
-        let _turn = match call.waits() {
+        let _turn = match call.waits() || self.budget.has_turn() {
             true => None,
             false => Some(self.corridor.turns.next(self.principal.organization, writes).await?),
         };

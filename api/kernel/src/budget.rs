@@ -125,6 +125,12 @@ impl Budget {
         self.turn.get_or_try_init(turn).await.map(|_| ())
     }
 
+    /// Whether it is this call's turn to make a large answer. It waits for nothing else then: those
+    /// who have what it would wait for may be waiting for this turn.
+    pub fn has_turn(&self) -> bool {
+        self.turn.initialized()
+    }
+
     /// Counts a statement; false where there were too many.
     pub(crate) fn statement(&self) -> bool {
         self.statements.fetch_add(1, Ordering::Relaxed) < STATEMENTS_MAX || !self.of_call
@@ -138,6 +144,11 @@ impl Budget {
     /// How many objects the answer holds.
     pub fn objects(&self) -> u64 {
         self.objects.load(Ordering::Relaxed)
+    }
+
+    /// How much of the answer there is.
+    pub fn size(&self) -> Size {
+        Size { objects: self.objects(), bytes: self.bytes.load(Ordering::Relaxed) }
     }
 
     /// What the objects cost: a unit for each hundred.
