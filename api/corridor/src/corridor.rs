@@ -9,8 +9,8 @@ use bodega_contract::{
     Reply,
 };
 use bodega_kernel::{
-    Budget, Cx, FieldError, Platform, Problem, Result, ScopeSet, Size, Tx, Versions, json, problem,
-    tagged, text,
+    APART_BYTES, Apart, Budget, Cx, FieldError, Platform, Problem, Result, ScopeSet, Size, Tx,
+    Versions, json, problem, tagged, text,
 };
 use entity::platform::idempotency_record::Model as Record;
 use futures::FutureExt;
@@ -26,6 +26,9 @@ use crate::validate;
 
 /// No call takes longer: who waits for news of a log waits up to 30 seconds of it.
 const CALL_TIMEOUT: Duration = Duration::from_secs(40);
+
+/// A body that is larger is read and checked apart from the threads that answer calls.
+const LARGE_BODY_BYTES: usize = 64 * 1024;
 
 /// How many objects of an answer may be read in a transaction, by links or by lines of an atomic batch:
 /// others wait for it meanwhile.
@@ -78,11 +81,17 @@ impl<'a> Call<'a> {
         }
     }
 
-    pub(crate) fn read_body(&mut self) {
-        match self.raw.take().map(|raw| bodega_kernel::json::parse(&raw)) {
-            Some(Ok(body)) => self.body = Some(body),
-            Some(Err(problem)) if self.fault.is_none() => self.fault = Some(problem),
-            _ => {}
+    /// Reads the body that came.
+    pub(crate) async fn read_body(&mut self, apart: &Apart) {
+        let Some(raw) = self.raw.take() else { return };
+        let read = match raw.len() > LARGE_BODY_BYTES {
+            true => apart.run(move || json::parse(&raw)).await.flatten(),
+            false => json::parse(&raw),
+        };
+        match read {
+            Ok(body) => self.body = Some(body),
+            Err(problem) if self.fault.is_none() => self.fault = Some(problem),
+            Err(_) => {}
         }
     }
 }
@@ -203,7 +212,7 @@ impl Corridor {
         async move {
             let operation = call.operation;
             authorize(&walk.cx.scopes, operation.scope)?;
-            let shape = self.valid(walk, &mut call)?;
+            let shape = self.valid(walk, &mut call).await?;
             if operation.kind != Kind::Query {
                 return self.command(walk, call, &shape.expand, tx).await;
             }
@@ -223,7 +232,7 @@ impl Corridor {
     }
 
     /// Checks query and body against the operation's schema; an old body is brought up to date first.
-    pub(crate) fn valid(&self, walk: &Walk<'_>, call: &mut Call<'_>) -> Result<Shape> {
+    pub(crate) async fn valid(&self, walk: &Walk<'_>, call: &mut Call<'_>) -> Result<Shape> {
         if let Some(fault) = call.fault.take() {
             return Err(fault);
         }
@@ -234,25 +243,19 @@ impl Corridor {
             list.wait = Duration::ZERO;
         }
         self.authorize_links(walk.cx, operation.resource, &shape.expand)?;
-        match (&operation.input, &mut call.body) {
-            (Some(schema), Some(body)) => {
-                // The lines of a batch answer each for its own.
-                if operation.kind != Kind::Batch
-                    && let Some(place) = json::find_nul(body)
-                {
-                    let detail = text("has a NUL character", "tiene un carácter NUL");
-                    return Err(Problem::invalid(FieldError::body(place, "invalid", detail)));
-                }
-                self.platform.versions.upgrade(walk.version, operation.id, body);
-                validate::check(schema, self.registry.schemas(), body)?;
+        call.body = match call.body.take() {
+            Some(body) if Size::of(&body).bytes > APART_BYTES => {
+                let (registry, id) = (self.registry, operation.id);
+                let (platform, version) = (self.platform.clone(), walk.version);
+                let check = move || {
+                    let operation = registry.operation(id);
+                    let operation = operation.ok_or_else(|| Problem::internal("no operation"))?;
+                    fit(registry, &platform.versions, version, operation, Some(body))
+                };
+                self.platform.apart.run(check).await.flatten()?
             }
-            (Some(_), None) => {
-                let detail = text("A JSON body is required", "Se requiere un cuerpo JSON");
-                return Err(Problem::invalid(FieldError::body("", "required", detail)));
-            }
-            (None, Some(body)) => validate::check_none(body)?,
-            (None, None) => {}
-        }
+            body => fit(self.registry, &self.platform.versions, walk.version, operation, body)?,
+        };
         Ok(shape)
     }
 
@@ -466,6 +469,36 @@ impl Corridor {
                 Ok(Value::Object(body))
             }
         }
+    }
+}
+
+/// A body that fits the operation's schema, brought up to date.
+fn fit(
+    registry: &Registry,
+    versions: &Versions,
+    version: &'static str,
+    operation: &Operation,
+    body: Option<Value>,
+) -> Result<Option<Value>> {
+    match (&operation.input, body) {
+        (Some(schema), Some(mut body)) => {
+            // The lines of a batch answer each for its own.
+            if operation.kind != Kind::Batch
+                && let Some(place) = json::find_nul(&body)
+            {
+                let detail = text("has a NUL character", "tiene un carácter NUL");
+                return Err(Problem::invalid(FieldError::body(place, "invalid", detail)));
+            }
+            versions.upgrade(version, operation.id, &mut body);
+            validate::check(schema, registry.schemas(), &body)?;
+            Ok(Some(body))
+        }
+        (Some(_), None) => {
+            let detail = text("A JSON body is required", "Se requiere un cuerpo JSON");
+            Err(Problem::invalid(FieldError::body("", "required", detail)))
+        }
+        (None, Some(body)) => validate::check_none(&body).map(|()| Some(body)),
+        (None, None) => Ok(None),
     }
 }
 

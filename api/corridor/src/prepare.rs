@@ -63,7 +63,7 @@ impl Corridor {
         let line: BatchLine = serde_json::from_value(line.clone()).ok()?;
         let mut call = self.line(line, None, index).ok()?;
         authorize(&walk.cx.scopes, call.operation.scope).ok()?;
-        self.valid(walk, &mut call).ok()?;
+        self.valid(walk, &mut call).await.ok()?;
         self.prepared(walk, &call).await
     }
 }

@@ -7,7 +7,7 @@ use bodega_contract::{
     Caller, Deprecation, Entry, Handler, Kind, LimitState, Operation, Principal,
 };
 use bodega_kernel::budget::OBJECTS_PER_UNIT;
-use bodega_kernel::{Actor, Budget, Cx, Origin, Problem, Result, problem};
+use bodega_kernel::{Actor, Budget, Cx, Origin, Problem, Result, Size, problem};
 use chrono::{DateTime, Utc};
 use serde_json::Value;
 
@@ -31,6 +31,8 @@ pub struct Outcome {
     pub version: &'static str,
     /// What of it goes away.
     pub deprecated: Vec<Deprecation>,
+    /// How large the answer is.
+    pub size: Size,
 }
 
 /// A caller who was let in. Each of its calls walks the corridor, with a scope check, a transaction,
@@ -89,6 +91,7 @@ impl Corridor {
             limits: None,
             version: self.platform.versions.latest(),
             deprecated: Vec::new(),
+            size: Size::default(),
         };
         let mut visit = match self.admit(caller).await {
             Ok(visit) => visit,
@@ -100,7 +103,7 @@ impl Corridor {
         outcome.principal = Some(visit.principal.clone());
         visit.begin(operation.id, operation.method.as_str());
         fill(&mut call, &visit.principal).await;
-        call.read_body();
+        call.read_body(&self.platform.apart).await;
         outcome.deprecated = call.deprecated();
         let idempotency_key = call.idempotency_key.clone();
         let stands = operation.kind != Kind::Query;
@@ -112,6 +115,7 @@ impl Corridor {
             Err(problem) => Err(problem),
         };
         (outcome.limits, outcome.version) = (visit.limits.take(), visit.version);
+        outcome.size = visit.budget.size();
         let (status, code) = match &outcome.result {
             Ok(answer) => {
                 (answer.status, answer.body["code"].as_str().filter(|_| answer.status >= 400))

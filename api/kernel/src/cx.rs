@@ -11,7 +11,7 @@ use tokio::sync::Semaphore;
 use uuid::Uuid;
 
 use crate::{
-    Budget, Clock, Database, Id, Language, Noun, Numbers, Problem, Result, ScopeSet, Sealer,
+    Apart, Budget, Clock, Database, Id, Language, Noun, Numbers, Problem, Result, ScopeSet, Sealer,
     Signals, Source, Transaction, Vault, Versions,
 };
 
@@ -31,6 +31,8 @@ pub struct Platform {
     pub versions: Versions,
     /// The turns of those who make large answers.
     pub turns: Arc<Semaphore>,
+    /// Where work is done that takes a processor for long.
+    pub apart: Apart,
     /// What some domains need from the outside, by type.
     pub ports: Ports,
 }
@@ -46,6 +48,7 @@ impl Platform {
             signals: Signals::default(),
             versions,
             turns: crate::budget::turns(),
+            apart: Apart::default(),
             ports: Ports::default(),
         }
     }

@@ -3,6 +3,7 @@
 //!
 //! Nothing here knows HTTP or GraphQL, and nothing here knows a resource.
 
+mod apart;
 pub mod budget;
 mod clock;
 mod cx;
@@ -29,6 +30,7 @@ mod tx;
 mod vault;
 mod version;
 
+pub use apart::{APART_BYTES, Apart};
 pub use budget::{Budget, Size};
 pub use chrono::NaiveDate as Date;
 pub use clock::{Clock, SystemClock, TurnedClock, micros};

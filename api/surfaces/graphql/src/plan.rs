@@ -13,6 +13,9 @@ use crate::error::Fault;
 use crate::model::{Field, MUTATION, Model, Object, PagePart, QUERY, SUBSCRIPTION, Source, named};
 use crate::values::{self, Variables};
 
+/// About so many fields of an object are different ones.
+const FIELDS_OF_ONE: u64 = 20;
+
 /// An operation, ready to run.
 pub(crate) struct Plan<'a> {
     pub(crate) kind: OperationType,
@@ -65,6 +68,16 @@ impl<'a> Plan<'a> {
         let picker = Picker { model, document, variables };
         let sets = [&operation.selection_set.node];
         Ok(Self { kind: operation.ty, roots: picker.object(root, &sets)? })
+    }
+
+    /// How often, at most, a value may be asked for under several names: a bound for how much longer
+    /// the answer is than what it is made of.
+    pub(crate) fn repeats(&self) -> u64 {
+        fn most(fields: &[Picked<'_>]) -> u64 {
+            let own = fields.len() as u64;
+            fields.iter().map(|field| most(&field.fields)).fold(own, u64::max)
+        }
+        (most(&self.roots) / FIELDS_OF_ONE).max(1)
     }
 
     /// Whether it asks for the schema itself.

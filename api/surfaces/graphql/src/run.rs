@@ -25,26 +25,29 @@ pub(crate) const ANSWER_BYTES_MAX: usize = 8 * 1024 * 1024;
 pub(crate) struct Run<'a> {
     pub(crate) engine: &'a Engine,
     pub(crate) visit: &'a Visit<'a>,
-    pub(crate) caller: &'a Caller,
     /// The name of the whole request, where it has one.
     pub(crate) idempotency_key: Option<&'a str>,
-    /// What the schema tells of itself, where that was asked.
-    pub(crate) introspected: Value,
 }
 
 /// What came of a plan.
 pub(crate) struct Done {
+    /// What each field of the root is answered with; nothing, where it is no call.
+    pub(crate) told: Vec<Option<Told>>,
+    /// What was used that goes away.
+    pub(crate) deprecated: Vec<(&'static Operation, Deprecation)>,
+}
+
+/// The same, as it is sent.
+pub(crate) struct Written {
     /// `{…}`, as JSON.
     pub(crate) data: Vec<u8>,
     pub(crate) errors: Vec<Value>,
     /// The fields that gave the first answer to their key again.
     pub(crate) replayed: Vec<String>,
-    /// What was used that goes away.
-    pub(crate) deprecated: Vec<(&'static Operation, Deprecation)>,
 }
 
 /// What a field of the root is answered with.
-enum Told {
+pub(crate) enum Told {
     Done {
         body: Value,
         replayed: bool,
@@ -69,50 +72,8 @@ impl<'a> Run<'a> {
         let several = plan.roots.len() > 1;
         let at_once = if plan.kind == OperationType::Query { AT_ONCE } else { 1 };
         let told = futures::stream::iter(&plan.roots).map(|root| self.root(root, several));
-        let told: Vec<_> = told.buffered(at_once).collect().await;
-        let mut writer = Writer::new(ANSWER_BYTES_MAX);
-        let (mut errors, mut replays) = (Vec::new(), Vec::new());
-        writer.out.push(b'{');
-        for (index, (root, told)) in plan.roots.iter().zip(told).enumerate() {
-            writer.key(index == 0, &root.key);
-            match (&root.pick, told) {
-                (Pick::TypeName(name), _) => writer.json(&Value::from(*name)),
-                (Pick::Introspection, _) => writer.json(&self.introspected[&root.key]),
-                (Pick::Field(field), Some(told)) => {
-                    let again =
-                        matches!(told, Told::Done { replayed: true, .. } | Told::Refused { .. });
-                    replays.extend(again.then(|| root.key.clone()));
-                    errors.extend(self.write(&mut writer, root, field, told));
-                }
-                (Pick::Field(_), None) => writer.json(&Value::Null),
-            }
-        }
-        writer.out.push(b'}');
-        errors.extend(writer.faults.iter().map(|fault| fault.to_json(self.caller)));
-        Done { data: writer.out, errors, replayed: replays, deprecated }
-    }
-
-    /// Writes what a field is answered with; gives its error, where it has one.
-    fn write<'w>(
-        &self,
-        writer: &mut Writer<'w>,
-        root: &'w Picked<'_>,
-        field: &Field,
-        told: Told,
-    ) -> Option<Value> {
-        let path = vec![Value::from(root.key.as_str())];
-        let error = match told {
-            Told::Done { body, .. } => {
-                writer.root(root, field, &body);
-                return None;
-            }
-            Told::Refused { body } => error::error(body, None, &[root.position], &path),
-            Told::Failed(problem) => {
-                Fault::from(problem).at(path, root.position).to_json(self.caller)
-            }
-        };
-        writer.json(&Value::Null);
-        Some(error)
+        let told = told.buffered(at_once).collect().await;
+        Done { told, deprecated }
     }
 
     fn operation(&self, root: &Picked<'_>) -> Option<(&'static Operation, bool)> {
@@ -153,6 +114,56 @@ impl<'a> Run<'a> {
         }
         Ok(Told::Done { body, replayed })
     }
+}
+
+/// Writes what the fields of a plan's root are answered with.
+pub(crate) fn write(
+    plan: &Plan<'_>,
+    told: Vec<Option<Told>>,
+    introspected: &Value,
+    caller: &Caller,
+) -> Written {
+    let mut writer = Writer::new(ANSWER_BYTES_MAX);
+    let (mut errors, mut replays) = (Vec::new(), Vec::new());
+    writer.out.push(b'{');
+    for (index, (root, told)) in plan.roots.iter().zip(told).enumerate() {
+        writer.key(index == 0, &root.key);
+        match (&root.pick, told) {
+            (Pick::TypeName(name), _) => writer.json(&Value::from(*name)),
+            (Pick::Introspection, _) => writer.json(&introspected[&root.key]),
+            (Pick::Field(field), Some(told)) => {
+                let again =
+                    matches!(told, Told::Done { replayed: true, .. } | Told::Refused { .. });
+                replays.extend(again.then(|| root.key.clone()));
+                errors.extend(write_one(&mut writer, root, field, told, caller));
+            }
+            (Pick::Field(_), None) => writer.json(&Value::Null),
+        }
+    }
+    writer.out.push(b'}');
+    errors.extend(writer.faults.iter().map(|fault| fault.to_json(caller)));
+    Written { data: writer.out, errors, replayed: replays }
+}
+
+/// Writes what a field is answered with; gives its error, where it has one.
+fn write_one<'w>(
+    writer: &mut Writer<'w>,
+    root: &'w Picked<'_>,
+    field: &Field,
+    told: Told,
+    caller: &Caller,
+) -> Option<Value> {
+    let path = vec![Value::from(root.key.as_str())];
+    let error = match told {
+        Told::Done { body, .. } => {
+            writer.root(root, field, &body);
+            return None;
+        }
+        Told::Refused { body } => error::error(body, None, &[root.position], &path),
+        Told::Failed(problem) => Fault::from(problem).at(path, root.position).to_json(caller),
+    };
+    writer.json(&Value::Null);
+    Some(error)
 }
 
 /// Embeds the links of views that are members of an object.

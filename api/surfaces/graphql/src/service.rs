@@ -5,7 +5,7 @@ use std::sync::Arc;
 use async_graphql::parser::types::OperationType;
 use bodega_contract::{Caller, Deprecation, Operation};
 use bodega_corridor::{Corridor, Visit};
-use bodega_kernel::{Problem, problem};
+use bodega_kernel::{APART_BYTES, Problem, problem};
 use serde_json::{Map, Value, json};
 use uuid::Uuid;
 
@@ -17,7 +17,7 @@ use crate::model::operation;
 use crate::params::Params;
 use crate::persisted::Persisted;
 use crate::plan::Plan;
-use crate::run::Run;
+use crate::run::{self, Done, Run, Written};
 use crate::trust::{self, Trust};
 use crate::values;
 
@@ -123,15 +123,25 @@ impl Service {
             true => self.engine.introspect(&document, name, &params.variables).await?,
             false => Value::Null,
         };
-        let run = Run {
-            engine: &self.engine,
-            visit,
-            caller,
-            idempotency_key: terms.idempotency_key,
-            introspected,
-        };
-        let done = run.plan(&plan).await;
+        let run = Run { engine: &self.engine, visit, idempotency_key: terms.idempotency_key };
+        let Done { told, deprecated } = run.plan(&plan).await;
         visit.settle(plan.kind == OperationType::Mutation).await?;
+        let size = visit.budget().size().bytes.saturating_mul(plan.repeats());
+        let done = match size > APART_BYTES {
+            true => {
+                let (engine, document, caller) =
+                    (self.engine.clone(), document.clone(), caller.clone());
+                let (name, variables) = (params.operation_name.clone(), variables.clone());
+                // The plan points into the document: there it is made once more.
+                let write = move || -> Result<Written, Fault> {
+                    let operation = document.operation(name.as_deref())?;
+                    let plan = Plan::new(&engine.model, &document, &operation.node, &variables)?;
+                    Ok(run::write(&plan, told, &introspected, &caller))
+                };
+                self.corridor.platform().apart.run(write).await??
+            }
+            false => run::write(&plan, told, &introspected, caller),
+        };
         let (units, objects) = (visit.cost(), visit.budget().objects());
         let mut extensions = Map::new();
         extensions.insert("cost".to_owned(), json!({"units": units, "objects": objects}));
@@ -144,7 +154,7 @@ impl Service {
             refused: None,
             operation: self.only(&plan),
             replayed: !plan.roots.is_empty() && done.replayed.len() == plan.roots.len(),
-            deprecated: done.deprecated,
+            deprecated,
             body: answer(done.errors, Some(done.data), extensions),
         })
     }

@@ -1,13 +1,14 @@
 //! From an outcome to an HTTP answer.
 
 use std::hash::{DefaultHasher, Hasher};
+use std::sync::Arc;
 
 use actix_web::http::StatusCode;
 use actix_web::http::header::{self, HeaderName, HeaderValue};
 use actix_web::{HttpRequest, HttpResponse, HttpResponseBuilder};
 use bodega_contract::{Deprecation, Method, Operation, Output};
 use bodega_corridor::{Answer, Outcome};
-use bodega_kernel::{Problem, problem};
+use bodega_kernel::{APART_BYTES, Apart, Problem, Size, problem};
 use serde_json::Value;
 
 use crate::headers::{self, put};
@@ -21,11 +22,12 @@ const DEPRECATION: HeaderName = HeaderName::from_static("deprecation");
 const SUNSET: HeaderName = HeaderName::from_static("sunset");
 
 /// What a call is answered with.
-pub(crate) fn answer(
+pub(crate) async fn answer(
     request: &HttpRequest,
     incoming: &Incoming,
     operation: &Operation,
     outcome: Outcome,
+    apart: &Apart,
 ) -> HttpResponse {
     let status = match &outcome.result {
         Ok(answer) => answer.status,
@@ -42,9 +44,27 @@ pub(crate) fn answer(
         deprecated(&mut response, operation, deprecation);
     }
     match outcome.result {
-        Ok(answer) => done(response, request, operation, answer),
+        Ok(mut answer) => {
+            let written = write(&mut answer.body, outcome.size, apart).await;
+            done(response, request, operation, answer, written)
+        }
         Err(problem) => refused(response, incoming, &problem),
     }
+}
+
+/// The bytes of a body. A large one is written where no small call stands behind it; where there is no
+/// place for that in time, here: what was done has to be told.
+async fn write(body: &mut Value, size: Size, apart: &Apart) -> Vec<u8> {
+    if size.bytes > APART_BYTES {
+        let large = Arc::new(body.take());
+        let shared = large.clone();
+        let written = apart.run(move || serde_json::to_vec(&*shared)).await;
+        *body = Arc::unwrap_or_clone(large);
+        if let Ok(Ok(bytes)) = written {
+            return bytes;
+        }
+    }
+    serde_json::to_vec(&*body).unwrap_or_default()
 }
 
 fn done(
@@ -52,6 +72,7 @@ fn done(
     request: &HttpRequest,
     operation: &Operation,
     answer: Answer,
+    body: Vec<u8>,
 ) -> HttpResponse {
     if answer.replayed {
         response.insert_header((REPLAYED, HeaderValue::from_static("true")));
@@ -59,7 +80,6 @@ fn done(
     if answer.status >= 400 {
         return problem_body(response, &answer.body);
     }
-    let body = serde_json::to_vec(&answer.body).unwrap_or_default();
     if operation.method == Method::Get {
         let tag = tag(request, operation, &answer.body, &body);
         let known =

@@ -85,7 +85,8 @@ async fn handle(
             };
             let outcome = door.corridor.dispatch(&incoming.caller, call, fill).await;
             drop(held);
-            answer::answer(&request, &incoming, operation, outcome)
+            let apart = &door.corridor.platform().apart;
+            answer::answer(&request, &incoming, operation, outcome, apart).await
         }
         Route::OtherMethods(offered) if request.method() == HttpMethod::OPTIONS => {
             incoming.options(&offered)
