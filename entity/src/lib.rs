@@ -85,3 +85,36 @@ macro_rules! stored {
         }
     };
 }
+
+/// Declares a closed set of words: an enum that is a word in JSON and the same word in its column.
+/// A row with any other word is refused when it is read.
+#[macro_export]
+macro_rules! choices {
+    ($(#[$about:meta])* pub enum $name:ident, $schema:ident { $($(#[$variant_about:meta])* $variant:ident,)* }) => {
+        $(#[$about])*
+        #[derive(
+            Clone,
+            Copy,
+            Debug,
+            PartialEq,
+            Eq,
+            sea_orm::EnumIter,
+            sea_orm::DeriveActiveEnum,
+            serde::Serialize,
+            serde::Deserialize,
+            utoipa::ToSchema,
+        )]
+        #[serde(rename_all = "snake_case")]
+        #[sea_orm(rs_type = "String", db_type = "Text", rename_all = "snake_case")]
+        #[schema(as = $schema)]
+        pub enum $name {
+            $($(#[$variant_about])* $variant,)*
+        }
+
+        impl std::fmt::Display for $name {
+            fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                f.write_str(&sea_orm::ActiveEnum::to_value(self))
+            }
+        }
+    };
+}

@@ -56,7 +56,9 @@ pub(crate) fn command(
     Handler::Command(Arc::new(run))
 }
 
-pub(crate) fn on_object<V: Noun, O, F>(run: fn(Tx, Id<V>) -> F) -> Handler
+pub(crate) fn on_object<V: Noun, O, F>(
+    run: impl Fn(Tx, Id<V>) -> F + Send + Sync + 'static,
+) -> Handler
 where
     O: Serialize + 'static,
     F: Future<Output = Result<O>> + Send + 'static,
@@ -67,7 +69,9 @@ where
     })
 }
 
-pub(crate) fn on_object_with<V: Noun, I, O, F>(run: fn(Tx, Id<V>, I) -> F) -> Handler
+pub(crate) fn on_object_with<V: Noun, I, O, F>(
+    run: impl Fn(Tx, Id<V>, I) -> F + Send + Sync + 'static,
+) -> Handler
 where
     I: DeserializeOwned + 'static,
     O: Serialize + 'static,

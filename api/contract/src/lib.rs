@@ -14,6 +14,8 @@ mod ports;
 mod registry;
 mod resource;
 mod schema;
+mod standard;
+mod transition;
 
 pub use list::{FilterKind, FilterRule, ListRules, WrongValue, id_prefix, read_id};
 pub use operation::{
@@ -24,5 +26,6 @@ pub use ports::{
     Recorder,
 };
 pub use registry::{Registry, Route};
-pub use resource::{Declared, Deleted, Link, Load, Resource};
+pub use resource::{Access, Declared, Deleted, Link, Load, Resource};
 pub use schema::{Schema, Schemas};
+pub use transition::{Life, Transition, drawing};

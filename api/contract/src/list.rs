@@ -1,11 +1,9 @@
 //! What a list can be filtered and sorted by, and how a filter's value is read.
 
-use bodega_kernel::{FilterValue, Op, json::WHOLE_MAX};
+use bodega_kernel::{FilterValue, ID_PREFIX, Op, json::WHOLE_MAX};
 use chrono::{DateTime, Utc};
 use serde_json::Value;
 use uuid::Uuid;
-
-const ID_SUFFIX: &str = "_[0-7][0-9a-hjkmnp-tv-z]{25}$";
 
 /// What a list can be filtered and sorted by.
 #[derive(Clone, Debug, Default)]
@@ -46,9 +44,9 @@ pub enum FilterKind {
     Bool,
 }
 
-/// The prefix of the ids that a pattern stands for.
-pub fn id_prefix(pattern: &str) -> Option<&str> {
-    pattern.strip_prefix('^')?.strip_suffix(ID_SUFFIX)
+/// How ids of this schema begin; nothing, where it is none of ids.
+pub fn id_prefix(schema: &Value) -> Option<&str> {
+    schema.get(ID_PREFIX)?.as_str()
 }
 
 /// Whether a schema is of a type, or of it and null.
@@ -68,8 +66,7 @@ impl FilterKind {
             ));
         }
         let is = |kind: &str| is_type(schema, kind);
-        let prefix = schema["pattern"].as_str().and_then(id_prefix);
-        Some(match prefix {
+        Some(match id_prefix(schema) {
             Some(prefix) => Self::Id(prefix.to_owned()),
             None if is("string") && schema["format"] == "date-time" => Self::Time,
             None if is("string") => Self::Text,

@@ -8,7 +8,7 @@ use bodega_kernel::{Code, Cx, Event, ListQuery, Page, Problem, Result, Tx};
 use futures::future::BoxFuture;
 use serde_json::Value;
 
-use crate::{ListRules, Schema};
+use crate::{ListRules, Schema, Transition};
 
 /// Whether an operation changes anything.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -129,6 +129,8 @@ pub struct Operation {
     pub fails: Vec<&'static Code>,
     /// What of it goes away.
     pub deprecated: Vec<Deprecation>,
+    /// The states it leads from and to, where it is a transition.
+    pub transition: Option<Transition>,
     /// What is worked out for it before its transaction is opened, where it has much to read.
     pub prepare: Option<Prepare>,
     /// The function behind it; only the corridor runs it.

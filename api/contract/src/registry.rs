@@ -6,7 +6,7 @@ use bodega_kernel::Event;
 use serde_json::Value;
 
 use crate::list::is_type;
-use crate::{Declared, Kind, Link, Method, Operation, Output, Schemas};
+use crate::{Declared, Kind, Life, Link, Method, Operation, Output, Schemas, transition};
 
 /// Every resource there is.
 pub struct Registry {
@@ -22,6 +22,7 @@ struct ResourceEntry {
     name: &'static str,
     about: &'static str,
     links: Vec<Link>,
+    life: Option<Life>,
 }
 
 /// Where a path leads.
@@ -47,6 +48,7 @@ impl Registry {
         };
         for resource in declared {
             registry.events.extend(resource.events().map(|event| (event.name, event)));
+            registry.faults.extend(transition::lint(&resource));
             registry.faults.extend(resource.faults);
             registry.schemas.merge(resource.schemas);
             registry.operations.extend(resource.operations);
@@ -54,6 +56,7 @@ impl Registry {
                 name: resource.name,
                 about: resource.about,
                 links: resource.links,
+                life: resource.life,
             });
         }
         registry.schemas.complete();
@@ -88,6 +91,11 @@ impl Registry {
     pub fn links(&self, resource: &str) -> &[Link] {
         let found = self.resources.iter().find(|entry| entry.name == resource);
         found.map_or(&[], |entry| &entry.links)
+    }
+
+    /// The states of a resource's objects, where they have any.
+    pub fn life(&self, resource: &str) -> Option<&Life> {
+        self.resources.iter().find(|entry| entry.name == resource)?.life.as_ref()
     }
 
     /// All schemas by name.

@@ -16,21 +16,36 @@ use uuid::Uuid;
 
 use crate::handler::{command, json, on_object, on_object_with, query, reply};
 use crate::operation::{Handler, Input, Prepared, Reply};
+use crate::transition::{Life, Transitions};
 use crate::{
     Deprecation, FilterKind, FilterRule, Kind, ListRules, Method, Operation, Output, Schema,
     Schemas,
 };
 
 /// The answer to a removal.
-#[derive(Clone, Copy, Debug, Serialize, ToSchema)]
+#[derive(Clone, Debug, Serialize, ToSchema)]
 pub struct Deleted {
+    /// The id of the object that was removed.
+    #[schema(max_length = 90)]
+    pub id: String,
     /// Always true.
     pub deleted: bool,
 }
 
 impl Deleted {
-    /// Gone.
-    pub const DONE: Self = Self { deleted: true };
+    /// It is removed.
+    pub fn of<V: Noun>(id: Id<V>) -> Self {
+        Self { id: id.to_string(), deleted: true }
+    }
+}
+
+/// The scopes that reading and writing a resource take.
+#[derive(Clone, Copy, Debug)]
+pub struct Access {
+    /// To read.
+    pub read: &'static str,
+    /// To write.
+    pub write: &'static str,
 }
 
 /// Ids in, what they lead to out, in one statement, or two where a table lies between.
@@ -70,14 +85,15 @@ pub struct Declared {
     pub(crate) schemas: Schemas,
     /// What is wrong with the declaration; the registry's lint tells.
     pub(crate) faults: Vec<String>,
-    read: &'static str,
-    write: &'static str,
+    pub(crate) life: Option<Life>,
+    pub(crate) transitions: Transitions,
+    access: Access,
     prefix: &'static str,
 }
 
 impl<V: Noun> Resource<V> {
     /// Declares a resource: the scopes to read and to write it, and what it is, in a phrase.
-    pub fn new(read: &'static str, write: &'static str, about: &'static str) -> Self {
+    pub fn new(access: Access, about: &'static str) -> Self {
         let mut schemas = Schemas::default();
         let view = schemas.add_output::<V>();
         Self {
@@ -91,16 +107,17 @@ impl<V: Noun> Resource<V> {
                 links: Vec::new(),
                 schemas,
                 faults: Vec::new(),
-                read,
-                write,
+                access,
                 prefix: V::PREFIX,
+                life: None,
+                transitions: Transitions::default(),
             },
             of: PhantomData,
         }
     }
 
-    /// `GET /v1/products`.
-    pub fn list<F>(self, run: fn(Cx, ListQuery) -> F) -> Self
+    /// `GET /v1/products`, by a handler of its own.
+    pub fn list_with<F>(self, run: fn(Cx, ListQuery) -> F) -> Self
     where
         F: Future<Output = Result<Page<V>>> + Send + 'static,
     {
@@ -125,7 +142,11 @@ impl<V: Noun> Resource<V> {
     }
 
     /// The fields that the list added last filters by.
-    pub fn filter<const N: usize>(mut self, fields: [&'static str; N]) -> Self {
+    pub fn filter<const N: usize>(self, fields: [&'static str; N]) -> Self {
+        self.filter_by(fields)
+    }
+
+    pub(crate) fn filter_by(mut self, fields: impl IntoIterator<Item = &'static str>) -> Self {
         for name in fields {
             let column = <V::Entity as EntityTrait>::Column::from_str(name);
             let kind = self.parts.schemas.field(&self.parts.view, name).and_then(FilterKind::of);
@@ -160,8 +181,8 @@ impl<V: Noun> Resource<V> {
         self
     }
 
-    /// `GET /v1/products/{id}`.
-    pub fn get<F>(self, run: fn(Cx, Id<V>) -> F) -> Self
+    /// `GET /v1/products/{id}`, by a handler of its own.
+    pub fn get_with<F>(self, run: fn(Cx, Id<V>) -> F) -> Self
     where
         F: Future<Output = Result<V>> + Send + 'static,
     {
@@ -197,12 +218,23 @@ impl<V: Noun> Resource<V> {
         create.about = format!("Makes a new {}.", self.parts.spoken());
         create.input = Some(Schema::new(self.parts.schemas.add::<C>()));
         create.status = 201;
-        create.fails.push(&problem::EXTERNAL_ID_TAKEN);
+        create.fails.extend(V::UNIQUE.iter().map(|unique| unique.code));
         self.push(create)
     }
 
-    /// `PATCH /v1/products/{id}`.
-    pub fn update<P, F>(mut self, run: fn(Tx, Id<V>, P) -> F) -> Self
+    /// `PATCH /v1/products/{id}`, by a handler of its own.
+    pub fn update<P, F>(self, run: fn(Tx, Id<V>, P) -> F) -> Self
+    where
+        P: DeserializeOwned + ToSchema + Send + 'static,
+        F: Future<Output = Result<V>> + Send + 'static,
+    {
+        self.update_by(run)
+    }
+
+    pub(crate) fn update_by<P, F>(
+        mut self,
+        run: impl Fn(Tx, Id<V>, P) -> F + Send + Sync + 'static,
+    ) -> Self
     where
         P: DeserializeOwned + ToSchema + Send + 'static,
         F: Future<Output = Result<V>> + Send + 'static,
@@ -218,12 +250,23 @@ impl<V: Noun> Resource<V> {
         update.input = Some(Schema::new(self.parts.schemas.add::<P>()));
         // More than 50 pairs of metadata, once the patch is merged.
         update.fails.push(&problem::LIMIT_REACHED);
-        update.fails.extend([&problem::EXTERNAL_ID_TAKEN, &problem::VERSION_MISMATCH]);
+        update.fails.extend(V::UNIQUE.iter().map(|unique| unique.code));
+        update.fails.push(&problem::VERSION_MISMATCH);
         self.push(update)
     }
 
-    /// `DELETE /v1/products/{id}`.
-    pub fn delete<F>(mut self, run: fn(Tx, Id<V>) -> F) -> Self
+    /// `DELETE /v1/products/{id}`, by a handler of its own.
+    pub fn delete<F>(self, run: fn(Tx, Id<V>) -> F) -> Self
+    where
+        F: Future<Output = Result<Deleted>> + Send + 'static,
+    {
+        self.delete_by(run)
+    }
+
+    pub(crate) fn delete_by<F>(
+        mut self,
+        run: impl Fn(Tx, Id<V>) -> F + Send + Sync + 'static,
+    ) -> Self
     where
         F: Future<Output = Result<Deleted>> + Send + 'static,
     {
@@ -331,7 +374,7 @@ impl<V: Noun> Resource<V> {
                 Err(problem) => Box::pin(async { Err(problem) }),
             });
         let mut ask = self.parts.acting(verb, about, output, handler);
-        (ask.kind, ask.scope) = (Kind::Query, self.parts.read);
+        (ask.kind, ask.scope) = (Kind::Query, self.parts.access.read);
         ask.fails.clear();
         ask.input = Some(Schema::new(self.parts.schemas.add::<I>()));
         self.push(ask)
@@ -411,7 +454,7 @@ impl<V: Noun> Resource<V> {
         self
     }
 
-    fn push(mut self, operation: Operation) -> Self {
+    pub(crate) fn push(mut self, operation: Operation) -> Self {
         self.parts.operations.push(operation);
         self
     }
@@ -464,8 +507,9 @@ impl Declared {
             links: Vec::new(),
             schemas,
             faults: Vec::new(),
-            read: "",
-            write: "",
+            life: None,
+            transitions: Transitions::default(),
+            access: Access { read: "", write: "" },
             prefix: "",
         }
     }
@@ -474,6 +518,11 @@ impl Declared {
     pub fn events(&self) -> impl Iterator<Item = &'static Event> {
         let caused = self.operations.iter().flat_map(|operation| &operation.emits);
         caused.chain(&self.events).copied()
+    }
+
+    /// Whether its objects have this field.
+    pub(crate) fn has(&self, field: &str) -> bool {
+        self.schemas.field(&self.view, field).is_some()
     }
 
     /// Its schemas, for what is known only beside other resources.
@@ -507,7 +556,7 @@ impl Declared {
             kind,
             method,
             path: format!("/v1/{}{path}", self.plural),
-            scope: if kind == Kind::Query { self.read } else { self.write },
+            scope: if kind == Kind::Query { self.access.read } else { self.access.write },
             cost: 1,
             summary: String::new(),
             about: String::new(),
@@ -522,11 +571,12 @@ impl Declared {
             fails: Vec::new(),
             deprecated: Vec::new(),
             prepare: None,
+            transition: None,
             handler,
         }
     }
 
-    fn acting(
+    pub(crate) fn acting(
         &self,
         verb: &'static str,
         about: &str,

@@ -4,11 +4,12 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::OnceLock;
 
 use bodega_kernel::json::WHOLE_MAX;
+use bodega_kernel::values::INLINE;
 use jsonschema::Validator;
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 use utoipa::ToSchema;
 
-use crate::list::is_type;
+use crate::list::{id_prefix, is_type};
 
 /// PostgreSQL cannot keep a NUL, so no text has one.
 const NO_NUL: &str = r"^[^\x00]*$";
@@ -22,10 +23,18 @@ impl Schemas {
     pub fn add<T: ToSchema>(&mut self) -> String {
         let mut found = vec![(T::name().into_owned(), T::schema())];
         T::schemas(&mut found);
-        for (name, schema) in found {
-            let mut value = serde_json::to_value(schema).unwrap_or_default();
-            tidy(&mut value);
-            self.insert(plain(&name), value);
+        let found = found
+            .into_iter()
+            .map(|(name, schema)| (name, serde_json::to_value(schema).unwrap_or_default()));
+        let (inlined, named): (BTreeMap<_, _>, Vec<_>) = {
+            let (inlined, named): (Vec<_>, Vec<_>) =
+                found.partition(|(_, schema)| schema.get(INLINE).is_some());
+            (inlined.into_iter().collect(), named)
+        };
+        for (name, mut schema) in named {
+            inline(&mut schema, &inlined);
+            tidy(&mut schema);
+            self.insert(plain(&name), schema);
         }
         plain(&T::name())
     }
@@ -87,6 +96,11 @@ impl Schemas {
             .collect()
     }
 
+    /// How the ids begin that have this pattern.
+    pub fn prefix_of(&self, pattern: &str) -> Option<&str> {
+        id_prefix(self.0.values().find(|schema| schema["pattern"] == pattern)?)
+    }
+
     /// The schema of what stands at a place of a document of this schema.
     pub fn at(&self, schema: &str, pointer: &str) -> Option<&Value> {
         let mut found = self.resolve(self.0.get(schema)?)?;
@@ -131,6 +145,48 @@ impl Schemas {
             None => Some(value),
         }
     }
+}
+
+/// Writes the schemas of field types out where they are used, and makes "this or null" of such a
+/// type one schema of two types.
+fn inline(value: &mut Value, inlined: &BTreeMap<String, Value>) {
+    match value {
+        Value::Array(items) => items.iter_mut().for_each(|item| inline(item, inlined)),
+        Value::Object(object) => {
+            object.values_mut().for_each(|inner| inline(inner, inlined));
+            object.shift_remove(INLINE);
+            let name =
+                object.get("$ref").and_then(Value::as_str).and_then(|r| r.rsplit('/').next());
+            if let Some(Value::Object(found)) = name.and_then(|name| inlined.get(name)) {
+                object.shift_remove("$ref");
+                let mut found = Value::Object(found.clone());
+                inline(&mut found, inlined);
+                if let Value::Object(found) = found {
+                    found.into_iter().for_each(|(key, rule)| _ = object.entry(key).or_insert(rule));
+                }
+            }
+            merge_null(object);
+        }
+        _ => {}
+    }
+}
+
+/// `oneOf: [{type: string, …}, {type: null}]` as `type: [string, null], …`.
+fn merge_null(object: &mut Map<String, Value>) {
+    let Some(Value::Array(branches)) = object.get_mut("oneOf") else { return };
+    let plain = |branch: &Value| branch["type"] != "null" && branch["type"].is_string();
+    let null = |branch: &Value| branch["type"] == "null";
+    let [a, b] = branches.as_mut_slice() else { return };
+    let kept = match (plain(a) && null(b), null(a) && plain(b)) {
+        (true, _) => a.take(),
+        (_, true) => b.take(),
+        _ => return,
+    };
+    object.shift_remove("oneOf");
+    let Value::Object(kept) = kept else { return };
+    kept.into_iter().for_each(|(key, rule)| _ = object.entry(key).or_insert(rule));
+    let kind = object.get("type").cloned().unwrap_or_default();
+    object.insert("type".to_owned(), json!([kind, "null"]));
 }
 
 /// `ProductId` of `ProductId_Product`: the name says it already, the generic part says it again.

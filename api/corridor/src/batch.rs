@@ -122,6 +122,7 @@ pub fn batches() -> Declared {
         fails: vec![&problem::BATCH_ABORTED],
         deprecated: Vec::new(),
         prepare: None,
+        transition: None,
         handler: Handler::Batch,
     };
     Declared::bare(BATCH, "Many operations in one call", schemas, vec![operation])

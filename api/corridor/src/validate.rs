@@ -1,6 +1,7 @@
 //! Checks a body against its schema, and says in words what is wrong and where.
 
-use bodega_contract::{Schema, Schemas, id_prefix};
+use bodega_contract::{Schema, Schemas};
+use bodega_kernel::values::words_of;
 use bodega_kernel::{FieldError, Problem, Result, Text, problem, text};
 use jsonschema::ValidationError;
 use jsonschema::error::{TypeKind, ValidationErrorKind as Wrong};
@@ -112,7 +113,7 @@ impl Wrongs<'_> {
             }
             Wrong::Pattern { pattern } => {
                 let given = error.instance().as_str().unwrap_or_default();
-                if let Some(prefix) = id_prefix(pattern)
+                if let Some(prefix) = self.schemas.prefix_of(pattern)
                     && given.rsplit_once('_').is_some_and(|(p, s)| p != prefix && s.len() == 26)
                 {
                     let detail = text(
@@ -123,7 +124,17 @@ impl Wrongs<'_> {
                     self.foreign_id.get_or_insert((prefix.to_owned(), error));
                     return;
                 }
-                ("pattern", format!("must match {pattern}"), format!("debe cumplir {pattern}"))
+                let (en, es) = match (self.schemas.prefix_of(pattern), words_of(pattern)) {
+                    (Some(prefix), _) => (
+                        format!("must be an id that starts with `{prefix}_`"),
+                        format!("debe ser un id que empiece con `{prefix}_`"),
+                    ),
+                    (None, Some((en, es))) => (en.to_owned(), es.to_owned()),
+                    (None, None) => {
+                        (format!("must match {pattern}"), format!("debe cumplir {pattern}"))
+                    }
+                };
+                ("pattern", en, es)
             }
             rule => broken(rule),
         };

@@ -9,6 +9,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 use type_safe_id::{DynamicType, StaticType, TypeSafeId};
 use utoipa::__dev::ComposeSchema;
 use utoipa::ToSchema;
+use utoipa::openapi::extensions::ExtensionsBuilder;
 use utoipa::openapi::schema::{ObjectBuilder, Schema};
 use utoipa::openapi::{RefOr, Type};
 use uuid::Uuid;
@@ -22,6 +23,9 @@ pub fn tagged(prefix: &str, uuid: Uuid) -> String {
         Err(_) => uuid.to_string(),
     }
 }
+
+/// The keyword of a schema of ids that says how they begin.
+pub const ID_PREFIX: &str = "x-id-prefix";
 
 /// The id of a `T`: an id of another kind does not fit, neither here nor from outside.
 pub struct Id<T> {
@@ -129,6 +133,7 @@ impl<T: Noun> ComposeSchema for Id<T> {
                 .pattern(Some(Self::pattern()))
                 .max_length(Some(T::PREFIX.len() + 27))
                 .examples([serde_json::Value::String(example.to_string())])
+                .extensions(Some(ExtensionsBuilder::new().add(ID_PREFIX, T::PREFIX).build()))
                 .build(),
         ))
     }

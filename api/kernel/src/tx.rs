@@ -24,8 +24,8 @@ use uuid::Uuid;
 use journal::{Guard, Journal, Written};
 
 use crate::{
-    Actor, Budget, Cx, Event, Id, Job, Noun, Origin, Platform, Problem, Result, Row, ScopeSet,
-    Transaction, problem,
+    Actor, Budget, Changes, Cx, Event, Id, Job, Noun, Origin, Platform, Problem, Result, Row,
+    ScopeSet, Transaction, problem,
 };
 
 /// Rows in one statement: PostgreSQL binds up to 65,535 values, SQLite up to 32,766.
@@ -44,6 +44,17 @@ pub struct Tx {
     transaction: Arc<Transaction>,
     journal: Arc<Mutex<Journal>>,
     shared: bool,
+}
+
+/// A row of `V` that can be written.
+pub trait Writable<V: Noun>:
+    Stored<Entity = V::Entity> + IntoActiveModel<<V::Entity as EntityTrait>::ActiveModel>
+{
+}
+
+impl<V: Noun, R> Writable<V> for R where
+    R: Stored<Entity = V::Entity> + IntoActiveModel<<V::Entity as EntityTrait>::ActiveModel>
+{
 }
 
 /// What a commit wrote beside the change.
@@ -187,7 +198,7 @@ impl Tx {
     /// Writes a new object.
     pub async fn create<V: Noun>(&self, event: &'static Event, row: Row<V>) -> Result<V>
     where
-        Row<V>: Stored + IntoActiveModel<<V::Entity as EntityTrait>::ActiveModel>,
+        Row<V>: Writable<V>,
         <V::Entity as EntityTrait>::ActiveModel: Send,
     {
         self.create_many(event, vec![row]).await?.pop().ok_or_else(|| Problem::internal("no row"))
@@ -201,12 +212,13 @@ impl Tx {
         rows: Vec<Row<V>>,
     ) -> Result<Vec<V>>
     where
-        Row<V>: Stored + IntoActiveModel<<V::Entity as EntityTrait>::ActiveModel>,
+        Row<V>: Writable<V>,
         <V::Entity as EntityTrait>::ActiveModel: Send,
     {
         for chunk in rows.chunks(ROWS_PER_INSERT) {
             let models = chunk.iter().cloned().map(IntoActiveModel::into_active_model);
-            V::Entity::insert_many(models).exec_without_returning(self.db()).await?;
+            let inserted = V::Entity::insert_many(models).exec_without_returning(self.db()).await;
+            inserted.map_err(Problem::writing::<V>)?;
         }
         let mut views = Vec::with_capacity(rows.len());
         for row in rows {
@@ -218,13 +230,47 @@ impl Tx {
         Ok(views)
     }
 
+    /// Changes an object as a patch says: what the patch refers to is checked first.
+    pub async fn patch<V: Noun>(
+        &self,
+        event: &'static Event,
+        row: Row<V>,
+        changes: impl Changes<V>,
+    ) -> Result<V>
+    where
+        Row<V>: Writable<V>,
+        <V::Entity as EntityTrait>::ActiveModel: Send,
+    {
+        self.patch_with(event, row, changes, |_| ()).await
+    }
+
+    /// [`Tx::patch`], and what the handler decided by hand.
+    pub async fn patch_with<V: Noun>(
+        &self,
+        event: &'static Event,
+        row: Row<V>,
+        changes: impl Changes<V>,
+        by_hand: impl FnOnce(&mut Row<V>) + Send,
+    ) -> Result<V>
+    where
+        Row<V>: Writable<V>,
+        <V::Entity as EntityTrait>::ActiveModel: Send,
+    {
+        changes.check(self).await?;
+        self.update::<Row<V>, V>(event, row, |next| {
+            by_hand(next);
+            changes.apply(next)
+        })
+        .await
+    }
+
     /// Changes an object; a change that changes nothing writes nothing.
     #[expect(clippy::disallowed_methods, reason = "one of the three ways to write")]
     pub async fn update<M, V>(
         &self,
         event: &'static Event,
         row: M,
-        change: impl FnOnce(&mut M),
+        change: impl FnOnce(&mut M) -> Result<()>,
     ) -> Result<V>
     where
         M: Stored + IntoActiveModel<<M::Entity as EntityTrait>::ActiveModel>,
@@ -233,13 +279,14 @@ impl Tx {
         V: Noun<Entity = M::Entity> + From<M>,
     {
         let mut next = row.clone();
-        change(&mut next);
+        change(&mut next)?;
         if next == row {
             return Ok(row.into());
         }
         next.touch(self.now);
         let model = next.clone().into_active_model().reset_all();
-        M::Entity::update(model).exec_without_returning(self.db()).await?;
+        let updated = M::Entity::update(model).exec_without_returning(self.db()).await;
+        updated.map_err(Problem::writing::<V>)?;
         let object = Written::of(&next);
         let view = V::from(next);
         self.note::<V>(event, object, Some(to_json(&V::from(row))?), Some(to_json(&view)?));

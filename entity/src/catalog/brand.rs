@@ -1,5 +1,6 @@
 //! A maker's name on goods.
 
+use bodega_values::{ExternalId, Metadata, Name, Slug, Text, WebUrl};
 use sea_orm::entity::prelude::*;
 
 #[derive(Clone, Debug, PartialEq, DeriveEntityModel)]
@@ -8,12 +9,12 @@ pub struct Model {
     #[sea_orm(primary_key, auto_increment = false)]
     pub id: Uuid,
     pub organization_id: Uuid,
-    pub name: String,
-    pub slug: String,
-    pub description: Option<String>,
-    pub website: Option<String>,
-    pub external_id: Option<String>,
-    pub metadata: Json,
+    pub name: Name,
+    pub slug: Slug,
+    pub description: Option<Text<5000>>,
+    pub website: Option<WebUrl>,
+    pub external_id: Option<ExternalId>,
+    pub metadata: Metadata,
     pub version: i64,
     pub created_at: ChronoDateTimeUtc,
     pub updated_at: ChronoDateTimeUtc,

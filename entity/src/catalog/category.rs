@@ -1,5 +1,6 @@
 //! A node of the tree in which products are filed.
 
+use bodega_values::{ExternalId, Metadata, Name, Slug, Text};
 use sea_orm::entity::prelude::*;
 
 #[derive(Clone, Debug, PartialEq, DeriveEntityModel)]
@@ -9,12 +10,12 @@ pub struct Model {
     pub id: Uuid,
     pub organization_id: Uuid,
     pub parent_id: Option<Uuid>,
-    pub name: String,
-    pub slug: String,
-    pub description: Option<String>,
+    pub name: Name,
+    pub slug: Slug,
+    pub description: Option<Text<5000>>,
     pub position: i32,
-    pub external_id: Option<String>,
-    pub metadata: Json,
+    pub external_id: Option<ExternalId>,
+    pub metadata: Metadata,
     pub version: i64,
     pub created_at: ChronoDateTimeUtc,
     pub updated_at: ChronoDateTimeUtc,

@@ -1,5 +1,6 @@
 //! Products picked to be shown together.
 
+use bodega_values::{ExternalId, Label, List, Metadata, Slug, StoredId, Text};
 use sea_orm::entity::prelude::*;
 
 #[derive(Clone, Debug, PartialEq, DeriveEntityModel)]
@@ -8,13 +9,13 @@ pub struct Model {
     #[sea_orm(primary_key, auto_increment = false)]
     pub id: Uuid,
     pub organization_id: Uuid,
-    pub title: String,
-    pub slug: String,
-    pub description: Option<String>,
+    pub title: Label<300>,
+    pub slug: Slug,
+    pub description: Option<Text<5000>>,
     /// The products, in the order they are shown in.
-    pub product_ids: Json,
-    pub external_id: Option<String>,
-    pub metadata: Json,
+    pub product_ids: List<StoredId, 500>,
+    pub external_id: Option<ExternalId>,
+    pub metadata: Metadata,
     pub version: i64,
     pub created_at: ChronoDateTimeUtc,
     pub updated_at: ChronoDateTimeUtc,

@@ -3,6 +3,7 @@
 pub mod brand;
 pub mod category;
 pub mod collection;
+pub mod options;
 pub mod price;
 pub mod product;
 pub mod product_category;

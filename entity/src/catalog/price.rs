@@ -1,5 +1,6 @@
 //! What a variant costs in a currency, from a quantity on.
 
+use bodega_values::{CurrencyCode, ExternalId, Metadata, Quantity};
 use sea_orm::entity::prelude::*;
 
 #[derive(Clone, Debug, PartialEq, DeriveEntityModel)]
@@ -9,12 +10,11 @@ pub struct Model {
     pub id: Uuid,
     pub organization_id: Uuid,
     pub variant_id: Uuid,
-    pub currency: String,
+    pub currency: CurrencyCode,
     pub amount: i64,
-    /// Millionths of the variant's unit.
-    pub min_quantity: i64,
-    pub external_id: Option<String>,
-    pub metadata: Json,
+    pub min_quantity: Quantity,
+    pub external_id: Option<ExternalId>,
+    pub metadata: Metadata,
     pub version: i64,
     pub created_at: ChronoDateTimeUtc,
     pub updated_at: ChronoDateTimeUtc,

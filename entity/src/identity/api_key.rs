@@ -1,5 +1,6 @@
 //! A key to the API: its hash, never its secret.
 
+use bodega_values::{ExternalId, Metadata};
 use sea_orm::entity::prelude::*;
 
 #[derive(Clone, Debug, PartialEq, DeriveEntityModel)]
@@ -32,8 +33,8 @@ pub struct Model {
     pub expires_at: Option<ChronoDateTimeUtc>,
     pub revoked_at: Option<ChronoDateTimeUtc>,
     pub last_used_at: Option<ChronoDateTimeUtc>,
-    pub external_id: Option<String>,
-    pub metadata: Json,
+    pub external_id: Option<ExternalId>,
+    pub metadata: Metadata,
     pub version: i64,
     pub created_at: ChronoDateTimeUtc,
     pub updated_at: ChronoDateTimeUtc,

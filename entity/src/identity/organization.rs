@@ -1,5 +1,8 @@
 //! A shop, or the sandbox of one.
 
+use bodega_values::{
+    CountryCode, CurrencyCode, ExternalId, Label, LanguageTag, Metadata, TimeZone,
+};
 use sea_orm::entity::prelude::*;
 
 #[derive(Clone, Debug, PartialEq, DeriveEntityModel)]
@@ -7,18 +10,18 @@ use sea_orm::entity::prelude::*;
 pub struct Model {
     #[sea_orm(primary_key, auto_increment = false)]
     pub id: Uuid,
-    pub name: String,
+    pub name: Label<210>,
     pub mode: Mode,
     /// The live organization whose sandbox this is.
     pub sandbox_of: Option<Uuid>,
-    pub country: String,
-    pub currency: String,
-    pub language: String,
-    pub time_zone: String,
+    pub country: CountryCode,
+    pub currency: CurrencyCode,
+    pub language: LanguageTag,
+    pub time_zone: TimeZone,
     /// Whether GraphQL answers to documents on the organization's list only.
     pub trusted_documents_only: bool,
-    pub external_id: Option<String>,
-    pub metadata: Json,
+    pub external_id: Option<ExternalId>,
+    pub metadata: Metadata,
     pub version: i64,
     pub created_at: ChronoDateTimeUtc,
     pub updated_at: ChronoDateTimeUtc,
@@ -32,24 +35,12 @@ impl ActiveModelBehavior for ActiveModel {}
 crate::owned!(Id);
 crate::stored!(@row id);
 
-/// Whether real business is done here.
-#[derive(
-    Clone,
-    Copy,
-    Debug,
-    PartialEq,
-    Eq,
-    EnumIter,
-    DeriveActiveEnum,
-    serde::Serialize,
-    serde::Deserialize,
-    utoipa::ToSchema,
-)]
-#[serde(rename_all = "snake_case")]
-#[sea_orm(rs_type = "String", db_type = "Text", rename_all = "snake_case")]
-pub enum Mode {
-    /// Real business.
-    Live,
-    /// A sandbox: its own data, its own keys.
-    Test,
+crate::choices! {
+    /// Whether real business is done here.
+    pub enum Mode, Mode {
+        /// Real business.
+        Live,
+        /// A sandbox: its own data, its own keys.
+        Test,
+    }
 }

@@ -1,5 +1,6 @@
 //! A GraphQL document that an organization trusts.
 
+use bodega_values::{ExternalId, Metadata};
 use sea_orm::entity::prelude::*;
 
 #[derive(Clone, Debug, PartialEq, DeriveEntityModel)]
@@ -12,8 +13,8 @@ pub struct Model {
     /// The SHA-256 of the text, in hexadecimal digits.
     pub sha256: String,
     pub text: String,
-    pub external_id: Option<String>,
-    pub metadata: Json,
+    pub external_id: Option<ExternalId>,
+    pub metadata: Metadata,
     pub version: i64,
     pub created_at: ChronoDateTimeUtc,
     pub updated_at: ChronoDateTimeUtc,

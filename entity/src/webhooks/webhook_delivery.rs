@@ -16,10 +16,8 @@ pub struct Model {
     pub sequence: Option<i64>,
     /// The place of the event sent to the same endpoint before it.
     pub previous_sequence: Option<i64>,
-    /// `event`, `resend`, `replay`, `test`.
-    pub reason: String,
-    /// `pending`, `delivered`, `dead`, `cancelled`.
-    pub state: String,
+    pub reason: DeliveryReason,
+    pub state: DeliveryState,
     pub attempts: i32,
     /// When it is tried next, or was when it ended.
     pub due_at: ChronoDateTimeUtc,
@@ -39,3 +37,31 @@ pub enum Relation {}
 impl ActiveModelBehavior for ActiveModel {}
 
 crate::stored!();
+
+crate::choices! {
+    /// Why an event is sent.
+    pub enum DeliveryReason, DeliveryReason {
+        /// It happened.
+        Event,
+        /// Somebody sent this one again.
+        Resend,
+        /// Somebody sent all of a time again.
+        Replay,
+        /// It is a sample.
+        Test,
+    }
+}
+
+crate::choices! {
+    /// What became of a delivery.
+    pub enum DeliveryState, DeliveryState {
+        /// It is tried, or waits to be.
+        Pending,
+        /// The receiver has it.
+        Delivered,
+        /// Every try failed; it is not tried again.
+        Dead,
+        /// It was given up.
+        Cancelled,
+    }
+}

@@ -1,5 +1,6 @@
 //! Where events are sent, which of them, and how.
 
+use bodega_values::{ExternalId, Metadata};
 use sea_orm::entity::prelude::*;
 
 #[derive(Clone, Debug, PartialEq, DeriveEntityModel)]
@@ -25,18 +26,18 @@ pub struct Model {
     pub custom_header_names: Json,
     /// The caller's own headers, encrypted: they may hold a password.
     pub custom_headers: String,
-    pub ordering: String,
+    pub ordering: Ordering,
     pub rate_limit_per_second: Option<i32>,
     pub api_version: String,
     pub payload_days: i32,
-    pub state: String,
-    pub disabled_reason: Option<String>,
+    pub state: EndpointState,
+    pub disabled_reason: Option<DisabledReason>,
     /// The signing secrets, a list, encrypted each; the first has no end.
     pub secrets: Json,
     pub tested_at: Option<ChronoDateTimeUtc>,
     pub replayed_at: Option<ChronoDateTimeUtc>,
-    pub external_id: Option<String>,
-    pub metadata: Json,
+    pub external_id: Option<ExternalId>,
+    pub metadata: Metadata,
     pub version: i64,
     pub created_at: ChronoDateTimeUtc,
     pub updated_at: ChronoDateTimeUtc,
@@ -48,3 +49,40 @@ pub enum Relation {}
 impl ActiveModelBehavior for ActiveModel {}
 
 crate::stored!();
+
+crate::choices! {
+    /// Whether order is kept.
+    #[derive(Default)]
+    pub enum Ordering, Ordering {
+        /// As fast as it goes; a later event may come before an earlier one is delivered.
+        #[default]
+        None,
+        /// The events of one object one after the other: while one is not delivered, later ones wait.
+        PerObject,
+    }
+}
+
+crate::choices! {
+    /// Whether an endpoint is sent anything.
+    pub enum EndpointState, EndpointState {
+        /// It is.
+        Enabled,
+        /// Its deliveries wait until it is resumed.
+        Paused,
+        /// It only failed, wants no more, or its filter takes too much.
+        Disabled,
+    }
+}
+
+crate::choices! {
+    /// Why an endpoint is disabled.
+    pub enum DisabledReason, DisabledReason {
+        /// It only failed: deliveries wait, one is tried from time to time, and all go on when it works.
+        Failing,
+        /// It answered 410: nothing is sent or kept for it until it is resumed.
+        Gone,
+        /// Its filter took more steps or memory than it may for one event. That event and all that come
+        /// after it wait; once the filter is mended and the endpoint resumed, they are decided and sent.
+        FilterTooCostly,
+    }
+}

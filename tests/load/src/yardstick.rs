@@ -5,13 +5,13 @@ use std::net::TcpListener;
 
 use actix_web::web::{self, Data};
 use actix_web::{App, HttpResponse, HttpServer};
-use bodega_catalog::{Brand, Product};
-use bodega_kernel::{Database, Id};
+use bodega_catalog::{Brand, Category, Product, ProductOption};
+use bodega_kernel::{Database, Id, Metadata};
 use entity::catalog::product::{Entity, Kind, Model, Status};
 use sea_orm::prelude::ChronoDateTimeUtc;
 use sea_orm::{DatabaseConnection, DbErr, EntityTrait};
 use serde::Serialize;
-use serde_json::{Value, json};
+use serde_json::json;
 
 /// As many connections as the server under test may have to PostgreSQL.
 const CONNECTIONS_MAX: u32 = 20;
@@ -26,11 +26,11 @@ struct View<'a> {
     kind: Kind,
     status: Status,
     brand_id: Option<Id<Brand>>,
-    category_ids: &'a Value,
+    category_ids: Vec<Id<Category>>,
     tax_category: Option<&'a str>,
-    options: &'a Value,
+    options: &'a [ProductOption],
     external_id: Option<&'a str>,
-    metadata: &'a Value,
+    metadata: &'a Metadata,
     version: i64,
     created_at: ChronoDateTimeUtc,
     updated_at: ChronoDateTimeUtc,
@@ -64,7 +64,7 @@ impl<'a> From<&'a Model> for View<'a> {
             kind: *kind,
             status: *status,
             brand_id: brand_id.map(Id::from_uuid),
-            category_ids,
+            category_ids: category_ids.iter().map(|id| Id::from_uuid(id.0)).collect(),
             tax_category: tax_category.as_deref(),
             options,
             external_id: external_id.as_deref(),

@@ -237,11 +237,9 @@ impl Operation {
     }
 }
 
-/// `prod` of the pattern that every id of a product has.
+/// `prod`, where a schema is one of ids of products.
 pub fn id_prefix(schema: &Value) -> Option<String> {
-    let pattern = schema["pattern"].as_str()?;
-    let (prefix, _) = pattern.strip_prefix('^')?.split_once("_[0-7]")?;
-    Some(prefix.to_owned())
+    schema["x-id-prefix"].as_str().map(str::to_owned)
 }
 
 fn text(value: &Value) -> String {

@@ -45,7 +45,7 @@ async fn a_stale_version_is_refused_and_the_current_one_is_not(db: Db) {
             // The tag is of what the answer shows: the object, or the new one beside it.
             let shown = done["version"].as_i64().map(|version| format!("\"{version}\""));
             assert_eq!(seen.header("etag"), shown.unwrap_or_default(), "{}", operation.id);
-            if done["id"].as_str() == ready.id.as_deref() {
+            if done["id"].as_str() == ready.id.as_deref() && operation.verb != "delete" {
                 assert_eq!(done["version"], version + 1, "{}", operation.id);
             }
         }

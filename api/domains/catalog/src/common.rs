@@ -1,5 +1,6 @@
 //! What the catalog's resources share: slugs, and rows reached from their parent.
 
+use bodega_kernel::values::Slug;
 use bodega_kernel::{FieldError, Id, Noun, Problem, Result, Row, Tx, problem, text};
 use entity::{Owned, Stored};
 use sea_orm::{
@@ -16,13 +17,13 @@ const SLUG_WORDS_BYTES_MAX: usize = 80;
 const SLUG_SUFFIX_BYTES: usize = 8;
 
 /// The slug that was given, or one made of the name.
-pub(crate) fn slug<V: Noun>(given: Option<String>, name: &str, id: Id<V>) -> String {
+pub(crate) fn slug<V: Noun>(given: Option<Slug>, name: &str, id: Id<V>) -> Slug {
     given.unwrap_or_else(|| {
         let id = id.to_string();
         let suffix = id.get(id.len().saturating_sub(SLUG_SUFFIX_BYTES)..).unwrap_or_default();
         match slugify(name) {
-            words if words.is_empty() => suffix.to_owned(),
-            words => format!("{words}-{suffix}"),
+            words if words.is_empty() => Slug::made(suffix),
+            words => Slug::made(format!("{words}-{suffix}")),
         }
     })
 }
@@ -143,8 +144,8 @@ mod tests {
     #[test]
     fn a_derived_slug_ends_with_the_id_and_a_given_one_stays() {
         let id: Id<Brand> = Id::from_uuid(Uuid::from_u128(1));
-        assert_eq!(slug(None, "Casa Norte", id), "casa-norte-00000001");
-        assert_eq!(slug(None, "日本", id), "00000001");
-        assert_eq!(slug(Some("norte".to_owned()), "Casa Norte", id), "norte");
+        assert_eq!(slug(None, "Casa Norte", id).as_str(), "casa-norte-00000001");
+        assert_eq!(slug(None, "日本", id).as_str(), "00000001");
+        assert_eq!(slug("norte".parse().ok(), "Casa Norte", id).as_str(), "norte");
     }
 }

@@ -8,19 +8,22 @@ mod row;
 use std::collections::{BTreeSet, HashMap, HashSet};
 use std::mem;
 
-use bodega_kernel::{ExternalId, Id, Metadata, Problem, Quantity, Result, Tx};
+use bodega_kernel::values::{Line, Name};
+use bodega_kernel::{Id, Metadata, Problem, Quantity, Result, Tx};
 use entity::Owned;
+use entity::catalog::options::{OptionValues, ProductOption};
 use entity::catalog::product::Kind;
 use entity::catalog::{brand, category, price, product, product_category, variant};
 use sea_orm::{ColumnTrait, QueryFilter, QueryOrder, QuerySelect};
 use uuid::Uuid;
 
-use self::row::Line;
+use self::row::Valid;
 pub use self::row::{ImportError, ImportRow, read};
 use crate::category::TREE;
+use crate::common::slug;
 use crate::{
-    Brand, BrandCreate, Category, CategoryCreate, InitialProductStatus, OptionValue, OptionValues,
-    Price, PriceCreate, Product, ProductCreate, ProductOption, Variant, VariantCreate,
+    Brand, BrandCreate, Category, CategoryCreate, Price, PriceCreate, Product, ProductCreate,
+    ProductInitialStatus, Variant, VariantCreate,
 };
 
 /// How many rows one transaction takes.
@@ -53,7 +56,7 @@ pub async fn import(tx: &Tx, rows: &[ImportRow]) -> Result<Imported> {
     let mut done = Imported::default();
     let mut lines = Vec::with_capacity(rows.len());
     for row in rows {
-        match Line::of(row) {
+        match Valid::of(row) {
             Ok(line) => lines.push(line),
             Err(error) => done.rejected.push(error),
         }
@@ -70,7 +73,7 @@ pub async fn import(tx: &Tx, rows: &[ImportRow]) -> Result<Imported> {
 }
 
 /// Drops the rows that are there already, and those whose sku another variant has.
-async fn keep_new(tx: &Tx, lines: &mut Vec<Line<'_>>, done: &mut Imported) -> Result<()> {
+async fn keep_new(tx: &Tx, lines: &mut Vec<Valid<'_>>, done: &mut Imported) -> Result<()> {
     let ids = lines.iter().map(|line| line.row.external_id.as_str());
     let mut ids: HashSet<String> = product::Entity::of(tx.organization)
         .filter(product::Column::ExternalId.is_in(ids))
@@ -106,40 +109,65 @@ async fn keep_new(tx: &Tx, lines: &mut Vec<Line<'_>>, done: &mut Imported) -> Re
 }
 
 /// Finds the brands by name, the oldest where several have it, and makes those that are missing.
-async fn set_brands(tx: &Tx, lines: &mut [Line<'_>], done: &mut Imported) -> Result<()> {
-    let names: BTreeSet<&str> =
-        lines.iter().map(|line| line.row.brand.as_str()).filter(|name| !name.is_empty()).collect();
+async fn set_brands(tx: &Tx, lines: &mut [Valid<'_>], done: &mut Imported) -> Result<()> {
+    let mut names: Vec<Name> = lines.iter().filter_map(|line| line.brand_name.clone()).collect();
+    names.sort_unstable_by(|a, b| a.as_str().cmp(b));
+    names.dedup();
     if names.is_empty() {
         return Ok(());
     }
-    let mut known: HashMap<String, Uuid> = HashMap::new();
+    let mut known: HashMap<Name, Uuid> = HashMap::new();
     let found = brand::Entity::of(tx.organization)
-        .filter(brand::Column::Name.is_in(names.iter().copied()))
+        .filter(brand::Column::Name.is_in(names.iter().cloned()))
         .order_by_asc(brand::Column::Id)
         .select_only()
         .columns([brand::Column::Name, brand::Column::Id])
-        .into_tuple::<(String, Uuid)>()
+        .into_tuple::<(Name, Uuid)>()
         .all(tx.db())
         .await?;
     for (name, id) in found {
         known.entry(name).or_insert(id);
     }
     let mut missing = Vec::new();
-    for name in names.into_iter().filter(|name| !known.contains_key(*name)) {
-        let body = BrandCreate { name: name.to_owned(), ..BrandCreate::default() };
-        missing.push(crate::brand::row(tx, body));
+    for name in names.into_iter().filter(|name| !known.contains_key(name)) {
+        let id = tx.new_id();
+        let slug = slug(None, &name, id);
+        missing.push(new_brand(name).row(tx, id, slug));
     }
     known.extend(missing.iter().map(|row| (row.name.clone(), row.id)));
     done.brands = missing.len();
     tx.create_many::<Brand>(&crate::brand::CREATED, missing).await?;
     for line in lines {
-        line.brand = known.get(&line.row.brand).copied();
+        line.brand = line.brand_name.as_ref().and_then(|name| known.get(name)).copied();
     }
     Ok(())
 }
 
+fn new_brand(name: Name) -> BrandCreate {
+    BrandCreate {
+        name,
+        slug: None,
+        description: None,
+        website: None,
+        external_id: None,
+        metadata: Metadata::default(),
+    }
+}
+
+fn new_category(parent: Option<Uuid>, name: Name) -> CategoryCreate {
+    CategoryCreate {
+        parent_id: parent.map(Id::from_uuid),
+        name,
+        slug: None,
+        description: None,
+        position: 0,
+        external_id: None,
+        metadata: Metadata::default(),
+    }
+}
+
 /// Finds the categories by name and parent, level by level, and makes those that are missing.
-async fn set_categories(tx: &Tx, lines: &mut [Line<'_>], done: &mut Imported) -> Result<()> {
+async fn set_categories(tx: &Tx, lines: &mut [Valid<'_>], done: &mut Imported) -> Result<()> {
     let levels = lines.iter().map(|line| line.path.len()).max().unwrap_or_default();
     if levels == 0 {
         return Ok(());
@@ -147,27 +175,20 @@ async fn set_categories(tx: &Tx, lines: &mut [Line<'_>], done: &mut Imported) ->
     tx.alone(TREE).await?;
     let mut missing = Vec::new();
     for level in 0..levels {
-        let wanted: BTreeSet<(Option<Uuid>, &str)> =
-            lines.iter().filter_map(|l| Some((l.category, *l.path.get(level)?))).collect();
+        let wanted: HashSet<(Option<Uuid>, Name)> =
+            lines.iter().filter_map(|l| Some((l.category, l.path.get(level)?.clone()))).collect();
         let mut known = categories(tx, &wanted).await?;
         for (parent, name) in wanted {
-            known.entry((parent, name.to_owned())).or_insert_with(|| {
-                let row = crate::category::row(
-                    tx,
-                    CategoryCreate {
-                        parent_id: parent.map(Id::from_uuid),
-                        name: name.to_owned(),
-                        ..CategoryCreate::default()
-                    },
-                );
-                let id = row.id;
-                missing.push(row);
-                id
+            known.entry((parent, name)).or_insert_with_key(|(parent, name)| {
+                let id = tx.new_id();
+                let slug = slug(None, name, id);
+                missing.push(new_category(*parent, name.clone()).row(tx, id, slug));
+                id.uuid()
             });
         }
         for line in lines.iter_mut() {
             if let Some(name) = line.path.get(level) {
-                line.category = known.get(&(line.category, (*name).to_owned())).copied();
+                line.category = known.get(&(line.category, name.clone())).copied();
             }
         }
     }
@@ -179,10 +200,10 @@ async fn set_categories(tx: &Tx, lines: &mut [Line<'_>], done: &mut Imported) ->
 /// The categories of one level that are there, by parent and name; the oldest where there are more.
 async fn categories(
     tx: &Tx,
-    wanted: &BTreeSet<(Option<Uuid>, &str)>,
-) -> Result<HashMap<(Option<Uuid>, String), Uuid>> {
+    wanted: &HashSet<(Option<Uuid>, Name)>,
+) -> Result<HashMap<(Option<Uuid>, Name), Uuid>> {
     let parents: BTreeSet<Uuid> = wanted.iter().filter_map(|(parent, _)| *parent).collect();
-    let names: BTreeSet<&str> = wanted.iter().map(|(_, name)| *name).collect();
+    let names: HashSet<Name> = wanted.iter().map(|(_, name)| name.clone()).collect();
     let under = match parents.is_empty() {
         true => category::Column::ParentId.is_null(),
         false => category::Column::ParentId.is_in(parents),
@@ -193,7 +214,7 @@ async fn categories(
         .order_by_asc(category::Column::Id)
         .select_only()
         .columns([category::Column::ParentId, category::Column::Name, category::Column::Id])
-        .into_tuple::<(Option<Uuid>, String, Uuid)>()
+        .into_tuple::<(Option<Uuid>, Name, Uuid)>()
         .all(tx.db())
         .await?;
     let mut known = HashMap::new();
@@ -204,11 +225,14 @@ async fn categories(
 }
 
 /// Writes the products, where they are filed, their variants and their prices.
-async fn write(tx: &Tx, lines: &[Line<'_>]) -> Result<usize> {
+async fn write(tx: &Tx, lines: &[Valid<'_>]) -> Result<usize> {
     let (mut products, mut variants, mut prices) = (Vec::new(), Vec::new(), Vec::new());
     let mut filed: Vec<product_category::ActiveModel> = Vec::new();
     for line in lines {
-        let product = crate::product::row(tx, line.product());
+        let body = line.product();
+        let id = tx.new_id();
+        let slug = slug(None, &body.title, id);
+        let product = body.unchecked_row(tx, id, slug);
         let variant = crate::variant::row(tx, &product, line.variant(product.id));
         prices.push(line.price(tx, variant.id));
         let categories: Vec<_> = line.category.into_iter().map(Id::from_uuid).collect();
@@ -225,38 +249,36 @@ async fn write(tx: &Tx, lines: &[Line<'_>]) -> Result<usize> {
     Ok(ids.len())
 }
 
-impl Line<'_> {
+impl Valid<'_> {
     fn product(&self) -> ProductCreate {
-        let row = self.row;
-        let option = || ProductOption {
-            name: OPTION_NAME.to_owned(),
-            values: vec![OptionValue(row.option.clone())],
+        let option = |value| ProductOption {
+            name: Line::made(OPTION_NAME),
+            values: [value].into_iter().collect(),
         };
         ProductCreate {
-            title: row.title.clone(),
+            title: self.title.clone(),
             slug: None,
-            description: Some(row.description.clone()).filter(|text| !text.is_empty()),
+            description: self.description.clone(),
             kind: Kind::Good,
-            status: InitialProductStatus::Active,
+            status: ProductInitialStatus::Active,
             brand_id: self.brand.map(Id::from_uuid),
             category_ids: self.category.into_iter().map(Id::from_uuid).collect(),
             tax_category: None,
-            options: if row.option.is_empty() { Vec::new() } else { vec![option()] },
-            external_id: Some(ExternalId(row.external_id.clone())),
+            options: self.option.clone().map(option).into_iter().collect(),
+            external_id: Some(self.external_id.clone()),
             metadata: Metadata::default(),
         }
     }
 
     fn variant(&self, product: Uuid) -> VariantCreate {
-        let row = self.row;
-        let size = (OPTION_NAME.to_owned(), OptionValue(row.option.clone()));
+        let values = self.option.clone().map(|value| (OPTION_NAME.to_owned(), value));
         VariantCreate {
             product_id: Id::from_uuid(product),
             title: None,
-            sku: row.sku.clone(),
+            sku: self.sku.clone(),
             barcode: None,
-            options: OptionValues::from_pairs(Some(size).filter(|_| !row.option.is_empty())),
-            unit: crate::variant::each(),
+            options: OptionValues(values.into_iter().collect()),
+            unit: VariantCreate::default_unit(),
             weight_grams: None,
             dimensions: None,
             track_inventory: true,
@@ -270,13 +292,14 @@ impl Line<'_> {
     }
 
     fn price(&self, tx: &Tx, variant: Uuid) -> price::Model {
+        let variant_id = Id::from_uuid(variant);
         let body = PriceCreate {
-            variant_id: Id::from_uuid(variant),
+            variant_id,
             unit_price: self.price,
             min_quantity: Quantity::ONE,
             external_id: None,
             metadata: Metadata::default(),
         };
-        crate::price::row(tx, body)
+        body.row(tx, tx.new_id(), variant_id)
     }
 }

@@ -11,15 +11,18 @@ mod price;
 mod product;
 mod variant;
 
-use bodega_contract::Declared;
+use bodega_contract::{Access, Declared};
 
 pub use brand::{Brand, BrandCreate, BrandPatch};
 pub use category::{Category, CategoryCreate, CategoryPatch};
 pub use collection::{Collection, CollectionCreate, CollectionPatch};
-pub use options::{OptionValue, OptionValues, ProductOption};
+pub use entity::catalog::options::{OptionValue, OptionValues, ProductOption};
 pub use price::{Price, PriceCreate, PricePatch};
-pub use product::{InitialProductStatus, Product, ProductCreate, ProductPatch};
+pub use product::{Product, ProductCreate, ProductInitialStatus, ProductPatch};
 pub use variant::{Dimensions, Variant, VariantCreate, VariantPatch};
+
+/// What reading and writing the catalog takes.
+const CATALOG: Access = Access { read: "catalog:read", write: "catalog:write" };
 
 /// What this domain offers.
 pub fn resources() -> Vec<Declared> {

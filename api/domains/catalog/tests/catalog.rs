@@ -6,10 +6,12 @@ use std::sync::Arc;
 
 use bodega_catalog::import::{self, ImportRow, Imported};
 use bodega_contract::{Handler, Input, Registry, Reply, read_id};
+use bodega_kernel::values::{CountryCode, Label, LanguageTag, TimeZone};
 use bodega_kernel::{
     Actor, Cx, Database, Keys, ListQuery, Origin, Platform, Problem, ScopeSet, Sort, SystemClock,
     Tx, Versions,
 };
+use bodega_kernel::{CurrencyCode, Metadata};
 use migration::MigratorTrait;
 use serde_json::{Value, json};
 
@@ -149,16 +151,16 @@ async fn found(db: &Database, id: uuid::Uuid) {
     let now = bodega_kernel::micros(bodega_kernel::Clock::now(&SystemClock));
     let row = Model {
         id,
-        name: "Test".to_owned(),
+        name: Label::made("Test"),
         mode: Mode::Test,
         sandbox_of: None,
-        country: "MX".to_owned(),
-        currency: "MXN".to_owned(),
-        language: "es-MX".to_owned(),
-        time_zone: "America/Mexico_City".to_owned(),
+        country: CountryCode::made("MX"),
+        currency: CurrencyCode::MXN,
+        language: LanguageTag::made("es-MX"),
+        time_zone: TimeZone::made("America/Mexico_City"),
         trusted_documents_only: false,
         external_id: None,
-        metadata: json!({}),
+        metadata: Metadata::default(),
         version: 1,
         created_at: now,
         updated_at: now,

@@ -4,8 +4,7 @@ use std::sync::LazyLock;
 
 use bodega_contract::Resource;
 use bodega_kernel::{
-    Cx, Event, ExternalId, Id, ListQuery, Metadata, MetadataPatch, Noun, Page, Patch, Problem,
-    Result, Tx, problem,
+    Event, ExternalId, Id, Metadata, MetadataPatch, Noun, Patch, Problem, Result, Tx, problem,
 };
 use chrono::{DateTime, TimeDelta, Utc};
 use entity::identity::api_key::{Entity, Model};
@@ -16,20 +15,19 @@ use utoipa::ToSchema;
 use utoipa::openapi::schema::{ObjectBuilder, Schema};
 use utoipa::openapi::{RefOr, Type};
 
+use crate::KEYS_ACCESS;
 use crate::keyring::KEYS;
 use crate::organization::Organization;
 use crate::rights::{Asked, Rights, descent, giver, may_change, may_give, room, within};
 use crate::{PlanName, Preset, ScopeName, secret};
 
 pub(crate) fn resource() -> Resource<ApiKey> {
-    Resource::new(
-        "keys:read",
-        "keys:write",
+    Resource::new(KEYS_ACCESS,
         "What a program calls this API with: scopes, a plan, addresses and origins",
     )
-    .list(list)
-    .filter(["name", "plan", "external_id", "expires_at", "revoked_at", "created_at"])
-    .get(get)
+    .list()
+    .filter(["name", "plan", "expires_at", "revoked_at"])
+    .get()
     .create(create)
     .note(
         "The secret is in this answer and never again. A key gives nothing that it does not have \
@@ -80,7 +78,7 @@ static REVOKED: Event = Event::new("api_key.revoked", "An API key was ended.");
 /// What a program calls this API with. Its secret is stored only as a hash.
 #[derive(Clone, Debug, Serialize, ToSchema)]
 pub struct ApiKey {
-    /// Its id.
+    /// The object's id.
     pub id: Id<Self>,
     /// What it is for.
     #[schema(max_length = 200)]
@@ -121,11 +119,10 @@ pub struct ApiKey {
     /// When it was last used, give or take a second.
     pub last_used_at: Option<DateTime<Utc>>,
     /// Your own id for the object.
-    #[schema(max_length = 200)]
-    pub external_id: Option<String>,
+    pub external_id: Option<ExternalId>,
     /// Your own pairs of text.
     pub metadata: Metadata,
-    /// Grows by one with each change.
+    /// The number of the object's version: 1 when it is made, one more with each change.
     #[schema(minimum = 1)]
     pub version: i64,
     /// When it was made.
@@ -231,7 +228,7 @@ impl From<Model> for ApiKey {
             revoked_at,
             last_used_at,
             external_id,
-            metadata: Metadata::stored(metadata),
+            metadata: metadata,
             version,
             created_at,
             updated_at,
@@ -373,14 +370,6 @@ impl ApiKeyCreate {
     }
 }
 
-async fn list(cx: Cx, query: ListQuery) -> Result<Page<ApiKey>> {
-    cx.page(&query).await
-}
-
-async fn get(cx: Cx, id: Id<ApiKey>) -> Result<ApiKey> {
-    cx.load(id).await
-}
-
 async fn create(tx: Tx, body: ApiKeyCreate) -> Result<NewApiKey> {
     let owner = tx.load(Id::<Organization>::from_uuid(tx.organization)).await?;
     issue(&tx, &owner.into(), body).await
@@ -397,10 +386,14 @@ async fn update(tx: Tx, id: Id<ApiKey>, patch: ApiKeyPatch) -> Result<ApiKey> {
     patch.allowed_ips.into_iter().for_each(|ips| next.allowed_ips = kept(&ips));
     patch.allowed_origins.into_iter().for_each(|all| next.allowed_origins = kept(&all));
     patch.expires_at.map(bodega_kernel::micros).apply(&mut next.expires_at);
-    patch.external_id.map(|id| id.0).apply(&mut next.external_id);
+    patch.external_id.apply(&mut next.external_id);
     may_give(giver.as_ref(), &next, Asked::InBody)?;
     tx.signal(KEYS);
-    tx.update(&UPDATED, row, |row| *row = next).await
+    tx.update(&UPDATED, row, |row| {
+        *row = next;
+        Ok(())
+    })
+    .await
 }
 
 async fn rotate(tx: Tx, id: Id<ApiKey>, body: ApiKeyRotate) -> Result<NewApiKey> {
@@ -434,6 +427,7 @@ async fn rotate(tx: Tx, id: Id<ApiKey>, body: ApiKeyRotate) -> Result<NewApiKey>
             old.external_id = None;
             old.expires_at = Some(old.expires_at.map_or(ends, |set| set.min(ends)));
             old.rotated_to_id = Some(heir);
+            Ok(())
         })
         .await?;
     let key = tx.create(&CREATED, next).await?;
@@ -451,7 +445,11 @@ pub async fn revoke(tx: Tx, id: Id<ApiKey>) -> Result<ApiKey> {
     }
     let now = tx.now;
     tx.signal(KEYS);
-    tx.update(&REVOKED, row, |next| next.revoked_at = Some(now)).await
+    tx.update(&REVOKED, row, |next| {
+        next.revoked_at = Some(now);
+        Ok(())
+    })
+    .await
 }
 
 /// Makes a key of an organization, within what whoever asks may give.
@@ -480,8 +478,8 @@ pub async fn issue(tx: &Tx, owner: &Organization, body: ApiKeyCreate) -> Result<
         expires_at: body.expires_at.map(bodega_kernel::micros),
         revoked_at: None,
         last_used_at: None,
-        external_id: body.external_id.map(|id| id.0),
-        metadata: body.metadata.into_json(),
+        external_id: body.external_id,
+        metadata: body.metadata,
         version: 1,
         created_at: tx.now,
         updated_at: tx.now,

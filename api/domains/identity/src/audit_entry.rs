@@ -1,24 +1,26 @@
 //! The audit log: who changed what, when and from where, with the fields before and after.
 
 use bodega_contract::Resource;
-use bodega_kernel::{Cx, Id, ListQuery, Noun, Page, Result, tagged};
+use bodega_kernel::{Id, Noun, tagged};
 use chrono::{DateTime, Utc};
 use entity::identity::audit_entry::{Entity, Model};
 use serde::Serialize;
 use serde_json::Value;
 use utoipa::ToSchema;
 
+use crate::AUDIT;
+
 pub(crate) fn resource() -> Resource<AuditEntry> {
-    Resource::new("audit:read", "audit:read", "Who changed what, when and from where")
-        .list(list)
-        .filter(["operation", "object_type", "object_id", "actor_id", "created_at"])
-        .get(get)
+    Resource::new(AUDIT, "Who changed what, when and from where")
+        .list()
+        .filter(["operation", "object_type", "object_id", "actor_id"])
+        .get()
 }
 
 /// One change to one object.
 #[derive(Clone, Debug, Serialize, ToSchema)]
 pub struct AuditEntry {
-    /// Its id.
+    /// The object's id.
     pub id: Id<Self>,
     /// The operation that made the change.
     #[schema(max_length = 100)]
@@ -98,12 +100,4 @@ impl From<Model> for AuditEntry {
             created_at,
         }
     }
-}
-
-async fn list(cx: Cx, query: ListQuery) -> Result<Page<AuditEntry>> {
-    cx.page(&query).await
-}
-
-async fn get(cx: Cx, id: Id<AuditEntry>) -> Result<AuditEntry> {
-    cx.load(id).await
 }

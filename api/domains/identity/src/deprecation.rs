@@ -1,30 +1,27 @@
 //! What an organization's keys still use of what goes away.
 
 use bodega_contract::Resource;
-use bodega_kernel::{Cx, Id, ListQuery, Noun, Page, Result};
+use bodega_kernel::{Id, Noun};
 use chrono::{DateTime, Utc};
 use entity::identity::deprecated_use::{Entity, Model};
 use serde::Serialize;
 use utoipa::ToSchema;
 
+use crate::AUDIT;
 use crate::ApiKey;
 
 pub(crate) fn resource() -> Resource<DeprecatedUse> {
-    Resource::new(
-        "audit:read",
-        "audit:read",
-        "A use, by one of your keys, of something that goes away",
-    )
-    .list(list)
-    .filter(["key_id", "subject", "last_used_at"])
-    .get(get)
-    .belongs_to::<ApiKey>("key", "key_id")
+    Resource::new(AUDIT, "A use, by one of your keys, of something that goes away")
+        .list()
+        .filter(["key_id", "subject", "last_used_at"])
+        .get()
+        .belongs_to::<ApiKey>("key", "key_id")
 }
 
 /// That a key still uses something that goes away.
 #[derive(Clone, Debug, Serialize, ToSchema)]
 pub struct DeprecatedUse {
-    /// Its id.
+    /// The object's id.
     pub id: Id<Self>,
     /// The key.
     pub key_id: Id<ApiKey>,
@@ -77,12 +74,4 @@ impl From<Model> for DeprecatedUse {
             last_used_at,
         }
     }
-}
-
-async fn list(cx: Cx, query: ListQuery) -> Result<Page<DeprecatedUse>> {
-    cx.page(&query).await
-}
-
-async fn get(cx: Cx, id: Id<DeprecatedUse>) -> Result<DeprecatedUse> {
-    cx.load(id).await
 }

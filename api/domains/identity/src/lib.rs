@@ -16,7 +16,7 @@ mod scopes;
 mod secret;
 mod trusted_document;
 
-use bodega_contract::Declared;
+use bodega_contract::{Access, Declared};
 
 pub use api_key::{ApiKey, ApiKeyCreate, NewApiKey, issue, revoke};
 pub use audit_entry::AuditEntry;
@@ -30,6 +30,12 @@ pub use recorder::{Figures, LogRecorder, Writing, purge_requests};
 pub use request::Request;
 pub use scopes::{Preset, ScopeName};
 pub use trusted_document::TrustedDocument;
+
+const ORGANIZATION: Access = Access { read: "organization:read", write: "organization:write" };
+const KEYS_ACCESS: Access = Access { read: "keys:read", write: "keys:write" };
+const GRAPHQL: Access = Access { read: "graphql:read", write: "graphql:write" };
+/// Only to be read: nobody writes in the logs.
+const AUDIT: Access = Access { read: "audit:read", write: "audit:read" };
 
 /// What this domain offers.
 pub fn resources() -> Vec<Declared> {

@@ -1,27 +1,27 @@
 //! Organizations: a shop with all its branches, and the sandbox beside it.
 
 use bodega_contract::Resource;
+use bodega_kernel::CurrencyCode;
+use bodega_kernel::values::{CountryCode, Label, LanguageTag, Name, TimeZone};
 use bodega_kernel::{
-    Cx, Event, ExternalId, Id, ListQuery, Metadata, MetadataPatch, Noun, Page, Patch, Problem,
-    Result, Tx, problem,
+    Event, ExternalId, Id, Metadata, MetadataPatch, Noun, Patch, Problem, Result, Tx, problem,
 };
 use chrono::{DateTime, Utc};
 use entity::identity::organization::{Entity, Mode, Model};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
+use crate::ORGANIZATION;
 use crate::api_key::{NewApiKey, issue};
 use crate::documents::DOCUMENTS;
 use crate::{ApiKeyCreate, PlanName, Preset};
 
 pub(crate) fn resource() -> Resource<Organization> {
-    Resource::new(
-        "organization:read",
-        "organization:write",
+    Resource::new(ORGANIZATION,
         "A shop with all its branches; its sandbox is an organization of its own",
     )
-    .list(list)
-    .get(get)
+    .list()
+    .get()
     .create(create)
     .note(
         "It comes with a sandbox and a first key for each; the keys are shown this once. It takes a \
@@ -42,35 +42,29 @@ static UPDATED: Event = Event::new("organization.updated", "An organization's se
 /// A shop with all its branches, or its sandbox.
 #[derive(Clone, Debug, Serialize, ToSchema)]
 pub struct Organization {
-    /// Its id.
+    /// The object's id.
     pub id: Id<Self>,
     /// What it is called.
-    #[schema(max_length = 210)]
-    pub name: String,
+    pub name: Label<210>,
     /// `live` for real business, `test` for a sandbox.
     pub mode: Mode,
     /// The live organization whose sandbox this is.
     pub sandbox_of: Option<Id<Self>>,
     /// The country it does business in (ISO 3166-1 alpha-2).
-    #[schema(pattern = "^[A-Z]{2}$", max_length = 2)]
-    pub country: String,
+    pub country: CountryCode,
     /// The currency it counts in (ISO 4217).
-    #[schema(pattern = "^[A-Z]{3}$", max_length = 3)]
-    pub currency: String,
+    pub currency: CurrencyCode,
     /// The language it works in (BCP 47).
-    #[schema(max_length = 35)]
-    pub language: String,
+    pub language: LanguageTag,
     /// The time zone that decides its days (IANA).
-    #[schema(max_length = 64)]
-    pub time_zone: String,
+    pub time_zone: TimeZone,
     /// Whether GraphQL answers to `trusted_documents` only.
     pub trusted_documents_only: bool,
     /// Your own id for the object.
-    #[schema(max_length = 200)]
-    pub external_id: Option<String>,
+    pub external_id: Option<ExternalId>,
     /// Your own pairs of text.
     pub metadata: Metadata,
-    /// Grows by one with each change.
+    /// The number of the object's version: 1 when it is made, one more with each change.
     #[schema(minimum = 1)]
     pub version: i64,
     /// When it was made.
@@ -115,7 +109,7 @@ impl From<Model> for Organization {
             time_zone,
             trusted_documents_only,
             external_id,
-            metadata: Metadata::stored(metadata),
+            metadata: metadata,
             version,
             created_at,
             updated_at,
@@ -130,28 +124,23 @@ impl From<Model> for Organization {
     "language": "es-MX", "time_zone": "America/Mexico_City"})))]
 pub struct OrganizationCreate {
     /// What it is called.
-    #[schema(min_length = 1, max_length = 200, pattern = r"^[^\x00]*[^\s\x00][^\x00]*$")]
-    pub name: String,
+    pub name: Name,
     /// The country it does business in (ISO 3166-1 alpha-2).
     #[serde(default = "mexico")]
-    #[schema(pattern = "^[A-Z]{2}$", max_length = 2, default = "MX")]
-    pub country: String,
+    #[schema(default = mexico)]
+    pub country: CountryCode,
     /// The currency it counts in (ISO 4217).
     #[serde(default = "peso")]
-    #[schema(default = "MXN")]
-    pub currency: bodega_kernel::CurrencyCode,
+    #[schema(default = peso)]
+    pub currency: CurrencyCode,
     /// The language it works in (BCP 47).
     #[serde(default = "spanish")]
-    #[schema(pattern = "^[a-z]{2,3}(-[A-Za-z0-9]{2,8}){0,3}$", max_length = 35, default = "es-MX")]
-    pub language: String,
+    #[schema(default = spanish)]
+    pub language: LanguageTag,
     /// The time zone that decides its days (IANA).
     #[serde(default = "mexico_city")]
-    #[schema(
-        pattern = "^[A-Za-z]+(/[A-Za-z0-9_+-]+){0,2}$",
-        max_length = 64,
-        default = "America/Mexico_City"
-    )]
-    pub time_zone: String,
+    #[schema(default = mexico_city)]
+    pub time_zone: TimeZone,
     /// Your own id for the object.
     pub external_id: Option<ExternalId>,
     /// Your own pairs of text.
@@ -166,28 +155,23 @@ pub struct OrganizationCreate {
 pub struct OrganizationPatch {
     /// What it is called.
     #[serde(default)]
-    #[schema(
-        min_length = 1,
-        max_length = 200,
-        pattern = r"^[^\x00]*[^\s\x00][^\x00]*$",
-        nullable = false
-    )]
-    pub name: Option<String>,
+    #[schema(nullable = false)]
+    pub name: Option<Name>,
     /// The language it works in (BCP 47).
     #[serde(default)]
-    #[schema(pattern = "^[a-z]{2,3}(-[A-Za-z0-9]{2,8}){0,3}$", max_length = 35, nullable = false)]
-    pub language: Option<String>,
+    #[schema(nullable = false)]
+    pub language: Option<LanguageTag>,
     /// The time zone that decides its days (IANA).
     #[serde(default)]
-    #[schema(pattern = "^[A-Za-z]+(/[A-Za-z0-9_+-]+){0,2}$", max_length = 64, nullable = false)]
-    pub time_zone: Option<String>,
+    #[schema(nullable = false)]
+    pub time_zone: Option<TimeZone>,
     /// Whether GraphQL answers to `trusted_documents` only.
     #[serde(default)]
     #[schema(nullable = false)]
     pub trusted_documents_only: Option<bool>,
     /// Your own id for the object.
     #[serde(default)]
-    #[schema(required = false)]
+    #[schema(value_type = Option<ExternalId>)]
     pub external_id: Patch<ExternalId>,
     /// Pairs to set or, with null, to remove.
     #[serde(default)]
@@ -207,14 +191,6 @@ pub struct NewOrganization {
     pub test_key: NewApiKey,
 }
 
-async fn list(cx: Cx, query: ListQuery) -> Result<Page<Organization>> {
-    cx.page(&query).await
-}
-
-async fn get(cx: Cx, id: Id<Organization>) -> Result<Organization> {
-    cx.load(id).await
-}
-
 async fn create(tx: Tx, body: OrganizationCreate) -> Result<NewOrganization> {
     // The one operation that reaches beyond its own organization: a sandbox must not.
     let founder = tx.cx().load(Id::<Organization>::from_uuid(tx.organization)).await?;
@@ -232,21 +208,19 @@ async fn create(tx: Tx, body: OrganizationCreate) -> Result<NewOrganization> {
 
 async fn update(tx: Tx, id: Id<Organization>, patch: OrganizationPatch) -> Result<Organization> {
     let row = tx.load(id).await?;
-    let mut metadata = row.metadata.clone();
-    patch.metadata.apply(&mut metadata)?;
     if patch.trusted_documents_only.is_some() {
         tx.signal(DOCUMENTS);
     }
     tx.update(&UPDATED, row, |next| {
-        patch.name.into_iter().for_each(|name| next.name = name);
+        patch.name.into_iter().for_each(|name| next.name = Label::made(name));
         patch.language.into_iter().for_each(|language| next.language = language);
         patch.time_zone.into_iter().for_each(|zone| next.time_zone = zone);
         patch
             .trusted_documents_only
             .into_iter()
             .for_each(|only| next.trusted_documents_only = only);
-        patch.external_id.map(|id| id.0).apply(&mut next.external_id);
-        next.metadata = metadata;
+        patch.external_id.apply(&mut next.external_id);
+        patch.metadata.apply(&mut next.metadata)
     })
     .await
 }
@@ -264,23 +238,23 @@ pub struct Founded {
 pub async fn found(tx: &Tx, id: Id<Organization>, body: OrganizationCreate) -> Result<Founded> {
     let live = Model {
         id: id.uuid(),
-        name: body.name,
+        name: Label::made(body.name),
         mode: Mode::Live,
         sandbox_of: None,
         country: body.country,
-        currency: body.currency.as_str().to_owned(),
+        currency: body.currency,
         language: body.language,
         time_zone: body.time_zone,
         trusted_documents_only: false,
-        external_id: body.external_id.map(|id| id.0),
-        metadata: body.metadata.into_json(),
+        external_id: body.external_id,
+        metadata: body.metadata,
         version: 1,
         created_at: tx.now,
         updated_at: tx.now,
     };
     let sandbox = Model {
         id: tx.new_id::<Organization>().uuid(),
-        name: format!("{} (sandbox)", live.name),
+        name: Label::made(format!("{} (sandbox)", live.name)),
         mode: Mode::Test,
         sandbox_of: Some(live.id),
         external_id: None,
@@ -291,19 +265,18 @@ pub async fn found(tx: &Tx, id: Id<Organization>, body: OrganizationCreate) -> R
     Ok(Founded { organization, sandbox })
 }
 
-fn mexico() -> String {
-    "MX".to_owned()
+fn mexico() -> CountryCode {
+    CountryCode::made("MX")
 }
 
-fn peso() -> bodega_kernel::CurrencyCode {
-    // The code is in ISO 4217, so the fallback is never taken.
-    "MXN".parse().unwrap_or_else(|_| bodega_kernel::Money::stored(0, "MXN").currency)
+fn peso() -> CurrencyCode {
+    CurrencyCode::MXN
 }
 
-fn spanish() -> String {
-    "es-MX".to_owned()
+fn spanish() -> LanguageTag {
+    LanguageTag::made("es-MX")
 }
 
-fn mexico_city() -> String {
-    "America/Mexico_City".to_owned()
+fn mexico_city() -> TimeZone {
+    TimeZone::made("America/Mexico_City")
 }

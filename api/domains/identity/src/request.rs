@@ -1,28 +1,27 @@
 //! The request log: every call as it was answered, for 30 days.
 
 use bodega_contract::Resource;
-use bodega_kernel::{Cx, Id, ListQuery, Noun, Page, Result};
+use bodega_kernel::{Id, Noun};
 use chrono::{DateTime, Utc};
 use entity::identity::request::{Entity, Model};
 use serde::Serialize;
 use utoipa::ToSchema;
 
+use crate::AUDIT;
 use crate::ApiKey;
 
 pub(crate) fn resource() -> Resource<Request> {
-    Resource::new(
-        "audit:read",
-        "audit:read",
+    Resource::new(AUDIT,
         "A call to this API, as it was answered; kept 30 days",
     )
-    .list(list)
+    .list()
     .note(
         "Calls are noted beside the work, in batches: a call is here within about a second, and \
              under a flood some are left out rather than slow anyone down. A caller who went away \
              before the answer was there is noted with the status 499.",
     )
-    .filter(["operation", "status", "code", "key_id", "method", "path", "created_at"])
-    .get(get)
+    .filter(["operation", "status", "code", "key_id", "method", "path"])
+    .get()
 }
 
 /// A call to this API. Its id is the `Request-Id` of the answer.
@@ -112,12 +111,4 @@ impl From<Model> for Request {
             created_at,
         }
     }
-}
-
-async fn list(cx: Cx, query: ListQuery) -> Result<Page<Request>> {
-    cx.page(&query).await
-}
-
-async fn get(cx: Cx, id: Id<Request>) -> Result<Request> {
-    cx.load(id).await
 }

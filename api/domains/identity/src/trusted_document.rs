@@ -3,8 +3,7 @@
 
 use bodega_contract::{Deleted, Resource};
 use bodega_kernel::{
-    Cx, Event, ExternalId, FieldError, Id, ListQuery, Metadata, Noun, Page, Problem, Result, Tx,
-    problem, text,
+    Event, ExternalId, FieldError, Id, Metadata, Noun, Problem, Result, Tx, problem, text,
 };
 use chrono::{DateTime, Utc};
 use entity::Owned;
@@ -12,18 +11,17 @@ use entity::identity::trusted_document::{Entity, Model};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
+use crate::GRAPHQL;
 use crate::documents::{Checks, DOCUMENTS, hash};
 
 pub(crate) fn resource() -> Resource<TrustedDocument> {
-    Resource::new(
-        "graphql:read",
-        "graphql:write",
+    Resource::new(GRAPHQL,
         "A GraphQL document that the organization's programs ask, known by its hash",
     )
-    .list(list)
-    .filter(["sha256", "name", "external_id", "created_at"])
+    .list()
+    .filter(["sha256", "name"])
     .sort(["name"])
-    .get(get)
+    .get()
     .create(create)
     .note(
         "It can then be asked by its hash alone. Saving a text again answers with the document that \
@@ -43,7 +41,7 @@ static DELETED: Event =
 /// A GraphQL document that the organization's programs ask.
 #[derive(Clone, Debug, Serialize, ToSchema)]
 pub struct TrustedDocument {
-    /// Its id.
+    /// The object's id.
     pub id: Id<Self>,
     /// What it is called.
     #[schema(max_length = 200)]
@@ -56,11 +54,10 @@ pub struct TrustedDocument {
     #[schema(max_length = 20000)]
     pub text: String,
     /// Your own id for the object.
-    #[schema(max_length = 200)]
-    pub external_id: Option<String>,
+    pub external_id: Option<ExternalId>,
     /// Your own pairs of text.
     pub metadata: Metadata,
-    /// Grows by one with each change.
+    /// The number of the object's version: 1 when it is made, one more with each change.
     #[schema(minimum = 1)]
     pub version: i64,
     /// When it was made.
@@ -119,20 +116,12 @@ impl From<Model> for TrustedDocument {
             sha256,
             text,
             external_id,
-            metadata: Metadata::stored(metadata),
+            metadata: metadata,
             version,
             created_at,
             updated_at,
         }
     }
-}
-
-async fn list(cx: Cx, query: ListQuery) -> Result<Page<TrustedDocument>> {
-    cx.page(&query).await
-}
-
-async fn get(cx: Cx, id: Id<TrustedDocument>) -> Result<TrustedDocument> {
-    cx.load(id).await
 }
 
 async fn create(tx: Tx, body: TrustedDocumentCreate) -> Result<TrustedDocument> {
@@ -157,8 +146,8 @@ async fn create(tx: Tx, body: TrustedDocumentCreate) -> Result<TrustedDocument> 
         name: body.name,
         sha256,
         text: body.text,
-        external_id: body.external_id.map(|id| id.0),
-        metadata: body.metadata.into_json(),
+        external_id: body.external_id,
+        metadata: body.metadata,
         version: 1,
         created_at: tx.now,
         updated_at: tx.now,
@@ -170,5 +159,5 @@ async fn delete(tx: Tx, id: Id<TrustedDocument>) -> Result<Deleted> {
     let row = tx.load(id).await?;
     tx.signal(DOCUMENTS);
     tx.delete::<TrustedDocument>(&DELETED, row).await?;
-    Ok(Deleted::DONE)
+    Ok(Deleted::of(id))
 }

@@ -14,11 +14,12 @@ use serde_json::Value;
 use tokio::time::Instant;
 use utoipa::ToSchema;
 
+use crate::EVENTS;
 use crate::sight::Sight;
 
 pub(crate) fn resource() -> Resource<EventEntry> {
-    Resource::new("events:read", "events:read", "A change that happened")
-        .list(list)
+    Resource::new(EVENTS, "A change that happened")
+        .list_with(list)
         .note(
             "The log can be followed: with `after`, events come in the order of their `sequence`, \
              and `GET /v1/events/stream` sends them as they happen (server-sent events, going on \
@@ -28,7 +29,7 @@ pub(crate) fn resource() -> Resource<EventEntry> {
         .filter(["type", "object_type", "object_id", "actor_id", "sequence", "created_at"])
         .fails(&problem::AHEAD_OF_LOG)
         .feed()
-        .get(get)
+        .get()
 }
 
 /// A change that happened, written in the same transaction.
@@ -194,8 +195,4 @@ async fn end_of_log(cx: &Cx) -> Result<i64> {
     let row = cx.db().query_one_raw(statement).await?;
     let last = row.map(|row| row.try_get::<i64>("", "last_sequence")).transpose()?;
     Ok(last.unwrap_or(0))
-}
-
-async fn get(cx: Cx, id: Id<EventEntry>) -> Result<EventEntry> {
-    cx.load(id).await
 }

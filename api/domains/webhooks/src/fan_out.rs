@@ -11,6 +11,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use bodega_kernel::{Job, Platform, Result, in_padded_pieces};
 use bodega_worker::{Ahead, Batch, Consumed, Consumer};
 use entity::Owned;
+use entity::webhooks::webhook_delivery::DeliveryReason;
+use entity::webhooks::webhook_endpoint::DisabledReason;
 use entity::webhooks::{webhook_endpoint, webhook_health};
 use futures::future::BoxFuture;
 use moka::sync::Cache;
@@ -19,7 +21,7 @@ use sea_orm::{
 };
 use uuid::Uuid;
 
-use crate::deliver::{self, Deliverer, Events, Reason, breaker};
+use crate::deliver::{self, Deliverer, Events, breaker};
 use crate::filter::{FUEL_MAX, Seen, Verdict};
 use crate::rules::{Rules, is_after};
 
@@ -196,7 +198,7 @@ impl FanOut {
                     }
                 }
                 let previous = last.insert(endpoint.id, sequence);
-                let reason = Reason::Event;
+                let reason = DeliveryReason::Event;
                 deliveries.push(deliver::new(endpoint, event, previous, reason, batch.now));
                 sent.insert(endpoint.id, sequence);
             }
@@ -229,7 +231,7 @@ impl FanOut {
 }
 
 fn takes_events(endpoint: &webhook_endpoint::Model) -> bool {
-    endpoint.disabled_reason.as_deref() != Some("gone")
+    endpoint.disabled_reason != Some(DisabledReason::Gone)
 }
 
 /// Endpoints for which nothing is decided any more, because their filters took too much.

@@ -18,7 +18,7 @@ mod webhook_attempt;
 mod webhook_delivery;
 mod webhook_health;
 
-use bodega_contract::Declared;
+use bodega_contract::{Access, Declared};
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
@@ -33,6 +33,10 @@ pub use rules::fits;
 pub use sample::fresh_sample;
 pub use selection::{Selections, Selector};
 pub use sight::ReadScopes;
+
+const WEBHOOKS: Access = Access { read: "webhooks:read", write: "webhooks:write" };
+/// Only to be read: an event follows from a change.
+const EVENTS: Access = Access { read: "events:read", write: "events:read" };
 
 /// What this domain offers, beside what the others have declared.
 pub fn resources(others: &[Declared]) -> Vec<Declared> {
@@ -55,17 +59,4 @@ pub fn resources(others: &[Declared]) -> Vec<Declared> {
 /// What is stored as JSON.
 fn stored<T: DeserializeOwned + Default>(json: &Value) -> T {
     T::deserialize(json).unwrap_or_default()
-}
-
-/// A word of a closed set, from its column.
-fn word<T: DeserializeOwned>(word: &str) -> Option<T> {
-    T::deserialize(serde::de::value::StrDeserializer::<serde::de::value::Error>::new(word)).ok()
-}
-
-/// A word of a closed set, for its column.
-fn named(word: &impl serde::Serialize) -> String {
-    match serde_json::to_value(word) {
-        Ok(Value::String(name)) => name,
-        _ => String::new(),
-    }
 }

@@ -4,6 +4,7 @@
 use std::sync::OnceLock;
 
 use bodega_kernel::{Id, Platform, Result, Text, text};
+use entity::webhooks::webhook_endpoint::DisabledReason;
 use entity::webhooks::{event, webhook_endpoint};
 use serde::Serialize;
 use serde_json::Value;
@@ -161,8 +162,8 @@ impl Rules {
             Check {
                 name: CheckName::State,
                 passed: !matches!(
-                    endpoint.disabled_reason.as_deref(),
-                    Some("gone" | "filter_too_costly")
+                    endpoint.disabled_reason,
+                    Some(DisabledReason::Gone | DisabledReason::FilterTooCostly)
                 ),
                 said: text(
                     format!("The endpoint is {}.", endpoint.state),

@@ -1,7 +1,7 @@
 //! Attempts: each try to deliver, and what came of it.
 
 use bodega_contract::Resource;
-use bodega_kernel::{Cx, Id, ListQuery, Noun, Page, Result};
+use bodega_kernel::{Cx, Id, Noun, Result};
 use chrono::{DateTime, Utc};
 use entity::webhooks::webhook_attempt::{Column, Entity, Model};
 use entity::webhooks::webhook_delivery;
@@ -11,23 +11,24 @@ use serde::Serialize;
 use serde_json::Value;
 use utoipa::ToSchema;
 
+use crate::WEBHOOKS;
 use crate::endpoint::WebhookEndpoint;
 use crate::event::EventEntry;
 use crate::sight::Sight;
 use crate::webhook_delivery::WebhookDelivery;
 
 pub(crate) fn resource() -> Resource<WebhookAttempt> {
-    Resource::new("webhooks:read", "webhooks:read", "One try to deliver, and what came of it")
-        .list(list)
-        .filter(["endpoint_id", "delivery_id", "event_id", "outcome", "status", "created_at"])
-        .get(get)
+    Resource::new(WEBHOOKS, "One try to deliver, and what came of it")
+        .list()
+        .filter(["endpoint_id", "delivery_id", "event_id", "outcome", "status"])
+        .get()
         .belongs_to::<WebhookDelivery>("delivery", "delivery_id")
 }
 
 /// One try to deliver, and what came of it.
 #[derive(Clone, Debug, Serialize, ToSchema)]
 pub struct WebhookAttempt {
-    /// Its id.
+    /// The object's id.
     pub id: Id<Self>,
     /// The delivery.
     pub delivery_id: Id<WebhookDelivery>,
@@ -124,12 +125,4 @@ impl From<Model> for WebhookAttempt {
             created_at,
         }
     }
-}
-
-async fn list(cx: Cx, query: ListQuery) -> Result<Page<WebhookAttempt>> {
-    cx.page(&query).await
-}
-
-async fn get(cx: Cx, id: Id<WebhookAttempt>) -> Result<WebhookAttempt> {
-    cx.load(id).await
 }

@@ -1,28 +1,28 @@
 //! Deliveries: one event on its way to one endpoint.
 
 use bodega_contract::Resource;
-use bodega_kernel::{Cx, Event, Id, ListQuery, Noun, Page, Problem, Result, State, Tx, problem};
+use bodega_kernel::{Cx, Event, Id, Noun, Problem, Result, Stateful, Tx, problem};
 use chrono::{DateTime, Utc};
 use entity::Owned;
-use entity::webhooks::webhook_delivery::{Column, Entity, Model};
+use entity::webhooks::webhook_delivery::{Column, DeliveryReason, DeliveryState, Entity, Model};
 use entity::webhooks::{event, webhook_attempt, webhook_endpoint};
 use sea_orm::sea_query::{Expr, ExprTrait};
 use sea_orm::{ColumnTrait, Condition, QueryFilter};
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 use utoipa::ToSchema;
 
-use crate::deliver::{self, Reason};
+use crate::WEBHOOKS;
+use crate::deliver;
 use crate::endpoint::WebhookEndpoint;
 use crate::event::EventEntry;
 use crate::sight::{self, Sight};
 use crate::webhook_attempt::WebhookAttempt;
-use crate::{named, word};
 
 pub(crate) fn resource() -> Resource<WebhookDelivery> {
-    Resource::new("webhooks:read", "webhooks:write", "One event on its way to one endpoint")
-        .list(list)
-        .filter(["endpoint_id", "event_id", "event_type", "state", "reason", "created_at"])
-        .get(get)
+    Resource::new(WEBHOOKS, "One event on its way to one endpoint")
+        .list()
+        .filter(["endpoint_id", "event_id", "event_type", "state", "reason"])
+        .get()
         .action(
             "resend",
             "Sends the event to the endpoint again, as a new delivery, whatever became of this one.",
@@ -30,9 +30,16 @@ pub(crate) fn resource() -> Resource<WebhookDelivery> {
         )
         .emits(&RESENT)
         .fails(&problem::PAYLOAD_GONE)
-        .action("cancel", "Gives up a delivery that is not delivered yet.", cancel)
+        .states([DeliveryState::Pending])
+        .automatic([DeliveryState::Delivered, DeliveryState::Dead])
+        .transition_with(
+            "cancel",
+            "Gives up a delivery that is not delivered yet.",
+            [DeliveryState::Pending],
+            [DeliveryState::Cancelled],
+            cancel,
+        )
         .emits(&CANCELLED)
-        .fails(&problem::INVALID_TRANSITION)
         .belongs_to::<WebhookEndpoint>("endpoint", "endpoint_id")
         .belongs_to::<EventEntry>("event", "event_id")
         .has_many::<WebhookAttempt>("attempts", webhook_attempt::Column::DeliveryId)
@@ -44,7 +51,7 @@ static CANCELLED: Event = Event::new("webhook_delivery.cancelled", "A delivery w
 /// One event on its way to one endpoint.
 #[derive(Clone, Debug, Serialize, ToSchema)]
 pub struct WebhookDelivery {
-    /// Its id.
+    /// The object's id.
     pub id: Id<Self>,
     /// The endpoint.
     pub endpoint_id: Id<WebhookEndpoint>,
@@ -76,7 +83,7 @@ pub struct WebhookDelivery {
     pub last_status: Option<i32>,
     /// When it ended, however it did.
     pub finished_at: Option<DateTime<Utc>>,
-    /// Grows by one with each change.
+    /// The number of the object's version: 1 when it is made, one more with each change.
     #[schema(minimum = 1)]
     pub version: i64,
     /// When it was made.
@@ -85,40 +92,16 @@ pub struct WebhookDelivery {
     pub updated_at: DateTime<Utc>,
 }
 
-/// Why an event is sent.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
-#[serde(rename_all = "snake_case")]
-pub enum DeliveryReason {
-    /// It happened.
-    Event,
-    /// Somebody sent this one again.
-    Resend,
-    /// Somebody sent all of a time again.
-    Replay,
-    /// It is a sample.
-    Test,
-}
+impl Stateful for WebhookDelivery {
+    type State = DeliveryState;
+    const FIELD: &'static str = "state";
 
-/// What became of a delivery.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
-#[serde(rename_all = "snake_case")]
-pub enum DeliveryState {
-    /// It is tried, or waits to be.
-    Pending,
-    /// The receiver has it.
-    Delivered,
-    /// Every try failed; it is not tried again.
-    Dead,
-    /// It was given up.
-    Cancelled,
-}
+    fn state(row: &Model) -> DeliveryState {
+        row.state
+    }
 
-impl State for DeliveryState {
-    fn next(self) -> &'static [Self] {
-        match self {
-            Self::Pending => &[Self::Cancelled],
-            Self::Delivered | Self::Dead | Self::Cancelled => &[],
-        }
+    fn set_state(row: &mut Model, state: DeliveryState) {
+        row.state = state;
     }
 }
 
@@ -156,7 +139,6 @@ impl From<Model> for WebhookDelivery {
             created_at,
             updated_at,
         } = row;
-        let state = word(&state).unwrap_or(DeliveryState::Dead);
         Self {
             id: Id::from_uuid(id),
             endpoint_id: Id::from_uuid(endpoint_id),
@@ -164,7 +146,7 @@ impl From<Model> for WebhookDelivery {
             event_type,
             object_id,
             sequence,
-            reason: word(&reason).unwrap_or(DeliveryReason::Event),
+            reason,
             state,
             attempt_count: attempts,
             next_attempt_at: (state == DeliveryState::Pending).then_some(due_at),
@@ -176,14 +158,6 @@ impl From<Model> for WebhookDelivery {
             updated_at,
         }
     }
-}
-
-async fn list(cx: Cx, query: ListQuery) -> Result<Page<WebhookDelivery>> {
-    cx.page(&query).await
-}
-
-async fn get(cx: Cx, id: Id<WebhookDelivery>) -> Result<WebhookDelivery> {
-    cx.load(id).await
 }
 
 async fn resend(tx: Tx, id: Id<WebhookDelivery>) -> Result<WebhookDelivery> {
@@ -199,8 +173,8 @@ async fn resend(tx: Tx, id: Id<WebhookDelivery>) -> Result<WebhookDelivery> {
     }
     let row = Model {
         id: tx.new_id::<WebhookDelivery>().uuid(),
-        reason: Reason::Resend.name().to_owned(),
-        state: named(&DeliveryState::Pending),
+        reason: DeliveryReason::Resend,
+        state: DeliveryState::Pending,
         attempts: 0,
         due_at: tx.now,
         last_outcome: None,
@@ -215,9 +189,7 @@ async fn resend(tx: Tx, id: Id<WebhookDelivery>) -> Result<WebhookDelivery> {
     tx.create(&RESENT, row).await
 }
 
-async fn cancel(tx: Tx, id: Id<WebhookDelivery>) -> Result<WebhookDelivery> {
-    let row = tx.load(id).await?;
-    let state = WebhookDelivery::from(row.clone()).state.go(DeliveryState::Cancelled)?;
+async fn cancel(tx: Tx, row: Model) -> Result<WebhookDelivery> {
     // The next one of the same object may have waited for this one.
     let endpoint = webhook_endpoint::Entity::of(tx.organization)
         .filter(webhook_endpoint::Column::Id.eq(row.endpoint_id))
@@ -226,8 +198,9 @@ async fn cancel(tx: Tx, id: Id<WebhookDelivery>) -> Result<WebhookDelivery> {
     endpoint.iter().for_each(|endpoint| tx.enqueue(deliver::job(endpoint, tx.now)));
     let now = tx.now;
     tx.update(&CANCELLED, row, |next| {
-        next.state = named(&state);
+        next.state = DeliveryState::Cancelled;
         next.finished_at = Some(now);
+        Ok(())
     })
     .await
 }

@@ -1,22 +1,24 @@
 //! How an endpoint has been answering; its UUID is the endpoint's.
 
 use bodega_contract::Resource;
-use bodega_kernel::{Cx, Id, Noun, Result};
+use bodega_kernel::{Id, Noun};
 use chrono::{DateTime, Utc};
 use entity::webhooks::webhook_health::{Entity, Model};
 use serde::Serialize;
 use utoipa::ToSchema;
 
+use crate::WEBHOOKS;
+
 pub(crate) fn resource() -> Resource<WebhookHealth> {
-    Resource::new("webhooks:read", "webhooks:read", "How an endpoint has been answering")
-        .get(get)
+    Resource::new(WEBHOOKS, "How an endpoint has been answering")
+        .get()
         .note("Each endpoint has one: `expand=health` embeds it.")
 }
 
 /// How an endpoint has been answering.
 #[derive(Clone, Debug, Serialize, ToSchema)]
 pub struct WebhookHealth {
-    /// Its id.
+    /// The object's id.
     pub id: Id<Self>,
     /// How many tries have failed since the last that did not; 20 disable the endpoint.
     #[schema(minimum = 0)]
@@ -71,8 +73,4 @@ impl From<Model> for WebhookHealth {
             undecided_since,
         }
     }
-}
-
-async fn get(cx: Cx, id: Id<WebhookHealth>) -> Result<WebhookHealth> {
-    cx.load(id).await
 }

@@ -14,7 +14,7 @@ use crate::source::{OPEN_TOO_LONG, TOO_MANY_STATEMENTS};
 
 pub use table::*;
 
-use crate::Trouble;
+use crate::{Noun, Trouble, Unique};
 
 const ECHO_CHARS_MAX: usize = 1_000;
 
@@ -301,7 +301,7 @@ impl From<DbErr> for Problem {
             return problem;
         }
         match error.sql_err() {
-            Some(SqlErr::UniqueConstraintViolation(message)) => taken(&message),
+            Some(SqlErr::UniqueConstraintViolation(message)) => taken(&[], &message),
             Some(SqlErr::ForeignKeyConstraintViolation(_)) => Self::new(&IN_USE),
             _ if is_ours(&error, TOO_MANY_STATEMENTS) => {
                 Self::new(&TOO_MUCH_WORK).with("limit", "statements").with("max", STATEMENTS_MAX)
@@ -317,18 +317,30 @@ impl From<DbErr> for Problem {
     }
 }
 
+impl Problem {
+    /// What the database said when a `V` was written: a violated unique index is the problem that
+    /// the resource ties to it.
+    pub(crate) fn writing<V: Noun>(error: DbErr) -> Self {
+        match error.sql_err() {
+            Some(SqlErr::UniqueConstraintViolation(message)) => taken(V::UNIQUE, &message),
+            _ => error.into(),
+        }
+    }
+}
+
 /// `duplicate key … "variant_sku_key"` (PostgreSQL) or `… failed: variant.organization_id, variant.sku`
-/// (SQLite): both end with the column that the caller can change.
-fn taken(message: &str) -> Problem {
+/// (SQLite): both end with the last column of the index.
+fn taken(unique: &[Unique], message: &str) -> Problem {
     let column = match message.split('"').nth(1) {
         Some(index) => index.strip_suffix("_key").unwrap_or(index),
         None => message.rsplit('.').next().unwrap_or_default(),
     };
-    let known = TAKEN.iter().find(|(name, _, _)| {
-        column.strip_suffix(name).is_some_and(|table| table.is_empty() || table.ends_with('_'))
+    let known = unique.iter().find(|unique| {
+        let table = column.strip_suffix(unique.column);
+        table.is_some_and(|table| table.is_empty() || table.ends_with('_'))
     });
     match known {
-        Some((_, pointer, code)) => Problem::new(code).at(FieldError::body(
+        Some(Unique { pointer, code, .. }) => Problem::new(code).at(FieldError::body(
             *pointer,
             code.code,
             text("is taken by another object", "ya lo usa otro objeto"),
@@ -385,11 +397,16 @@ mod tests {
             r#"duplicate key value violates unique constraint "variant_sku_key""#,
             "UNIQUE constraint failed: variant.organization_id, variant.sku",
         ] {
-            let problem = taken(message);
-            assert_eq!(problem.code.code, "sku_taken");
+            let unique = [
+                Unique::EXTERNAL_ID,
+                Unique { column: "sku", pointer: "/sku", code: &EXTERNAL_ID_TAKEN },
+            ];
+            let problem = taken(&unique, message);
+            assert_eq!(problem.code.code, "external_id_taken");
             assert_eq!(problem.errors[0].pointer, "/sku");
         }
-        assert_eq!(taken("UNIQUE constraint failed: brand.id").code.code, "conflict");
+        let other = taken(&[Unique::EXTERNAL_ID], "UNIQUE constraint failed: brand.id");
+        assert_eq!(other.code.code, "conflict");
     }
 
     #[test]

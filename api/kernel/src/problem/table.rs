@@ -190,14 +190,3 @@ problems! {
         "The disk of the database has no room. The change was not made; try again after `Retry-After` seconds, with the same `Idempotency-Key`."
         / "El disco de la base de datos no tiene espacio. El cambio no se hizo; intente de nuevo tras `Retry-After` segundos, con la misma `Idempotency-Key`."
 }
-
-/// What a violated unique index says: its last column, where the value came from, and the problem.
-pub(super) static TAKEN: &[(&str, &str, &Code)] = &[
-    ("external_id", "/external_id", &EXTERNAL_ID_TAKEN),
-    ("sku", "/sku", &SKU_TAKEN),
-    ("barcode", "/barcode", &BARCODE_TAKEN),
-    ("slug", "/slug", &SLUG_TAKEN),
-    ("name", "/name", &NAME_TAKEN),
-    ("options_key", "/options", &OPTIONS_TAKEN),
-    ("min_quantity", "/min_quantity", &PRICE_TAKEN),
-];

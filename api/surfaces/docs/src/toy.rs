@@ -1,6 +1,6 @@
 //! A small registry for the tests: two resources over real tables, and batches.
 
-use bodega_contract::{Declared, Deleted, Deprecation, Registry, Resource};
+use bodega_contract::{Access, Declared, Deleted, Deprecation, Registry, Resource};
 use bodega_kernel::{
     Cx, Event, ExternalId, Id, ListQuery, Metadata, MetadataPatch, Noun, Page, Patch, Problem,
     Result, Tx, Versions, problem,
@@ -117,12 +117,12 @@ impl From<entity::catalog::brand::Model> for Brand {
     fn from(row: entity::catalog::brand::Model) -> Self {
         Self {
             id: Id::from_uuid(row.id),
-            name: row.name,
-            slug: row.slug,
-            description: row.description,
-            website: row.website,
-            external_id: row.external_id.map(ExternalId),
-            metadata: Metadata::stored(row.metadata),
+            name: row.name.into(),
+            slug: row.slug.into(),
+            description: row.description.map(Into::into),
+            website: row.website.map(Into::into),
+            external_id: row.external_id,
+            metadata: row.metadata,
             version: row.version,
             created_at: row.created_at,
         }
@@ -134,12 +134,14 @@ impl From<entity::catalog::category::Model> for Category {
         Self {
             id: Id::from_uuid(row.id),
             parent_id: row.parent_id.map(Id::from_uuid),
-            name: row.name,
+            name: row.name.into(),
             position: row.position,
             created_at: row.created_at,
         }
     }
 }
+
+const CATALOG: Access = Access { read: "catalog:read", write: "catalog:write" };
 
 fn never<T>() -> Result<T> {
     Err(Problem::new(&problem::INTERNAL_ERROR))
@@ -170,11 +172,11 @@ async fn merge(_: Tx, _: Id<Brand>, _: BrandMerge) -> Result<Brand> {
 }
 
 fn brands() -> Declared {
-    Resource::<Brand>::new("catalog:read", "catalog:write", "A maker's name on goods")
-        .list(list)
+    Resource::<Brand>::new(CATALOG, "A maker's name on goods")
+        .list_with(list)
         .filter(["name", "created_at"])
         .sort(["name"])
-        .get(get)
+        .get_with(get)
         .create(create)
         .emits(&CREATED)
         .fails(&problem::SLUG_TAKEN)
@@ -201,11 +203,11 @@ fn brands() -> Declared {
 }
 
 fn categories() -> Declared {
-    Resource::<Category>::new("catalog:read", "catalog:write", "A node of a tree")
-        .list(list)
+    Resource::<Category>::new(CATALOG, "A node of a tree")
+        .list_with(list)
         .filter(["parent_id", "position"])
         .sort(["name"])
-        .get(get)
+        .get_with(get)
         .belongs_to::<Category>("parent", "parent_id")
         .has_many::<Category>("children", entity::catalog::category::Column::ParentId)
         .into()

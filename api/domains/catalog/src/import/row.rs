@@ -3,7 +3,9 @@
 use std::fmt;
 use std::io::Read;
 
+use bodega_kernel::values::{Checked, ExternalId, Label, Line, Name, Rule, Text, Wrong};
 use bodega_kernel::{CurrencyCode, Money};
+use entity::catalog::options::OptionValue;
 use serde::Deserialize;
 use uuid::Uuid;
 
@@ -94,49 +96,57 @@ pub fn read(
     }))
 }
 
-/// A row that is valid by itself, and what is known of it so far.
-pub(super) struct Line<'a> {
+/// A row that is valid by itself, as the types of its fields, and what is known of it so far.
+pub(super) struct Valid<'a> {
     pub(super) row: &'a ImportRow,
-    pub(super) path: Vec<&'a str>,
+    pub(super) external_id: ExternalId,
+    pub(super) title: Label<300>,
+    pub(super) sku: Line<100>,
+    pub(super) option: Option<OptionValue>,
+    pub(super) description: Option<Text<20_000>>,
+    pub(super) brand_name: Option<Name>,
+    pub(super) path: Vec<Name>,
     pub(super) price: Money,
     pub(super) brand: Option<Uuid>,
     pub(super) category: Option<Uuid>,
 }
 
-impl<'a> Line<'a> {
+impl<'a> Valid<'a> {
     pub(super) fn of(row: &'a ImportRow) -> Result<Self, ImportError> {
-        let wrong = |field, reason: &str| row.wrong(field, reason);
-        for (field, value, min, max) in [
-            ("external_id", &row.external_id, 1, 200),
-            ("title", &row.title, 1, 300),
-            ("brand", &row.brand, 0, 200),
-            ("sku", &row.sku, 1, 100),
-            ("option", &row.option, 0, 100),
-            ("description", &row.description, 0, 20_000),
-        ] {
-            let length = value.chars().count();
-            if length < min || value.trim() != value {
-                return Err(wrong(field, "is empty, or has blanks around it"));
-            }
-            if length > max {
-                return Err(wrong(field, &format!("is longer than {max} characters")));
-            }
-            let text = field == "description";
-            if value.chars().any(|c| c == '\0' || (c.is_control() && !text)) {
-                return Err(wrong(field, "has a control character"));
-            }
-        }
         let currency: CurrencyCode =
-            row.currency.parse().map_err(|reason| wrong("currency", reason))?;
+            row.currency.parse().map_err(|reason| row.wrong("currency", reason))?;
         let amount = minor_units(&row.price, currency.exponent())
-            .map_err(|reason| wrong("price", &reason))?;
-        let path = path(&row.category).map_err(|reason| wrong("category", &reason))?;
-        let price = Money { amount, currency };
-        Ok(Self { row, path, price, brand: None, category: None })
+            .map_err(|reason| row.wrong("price", &reason))?;
+        Ok(Self {
+            row,
+            external_id: row.read("external_id", &row.external_id)?,
+            title: row.read("title", &row.title)?,
+            sku: row.read("sku", &row.sku)?,
+            option: row.read_some("option", &row.option)?,
+            description: row.read_some("description", &row.description)?,
+            brand_name: row.read_some("brand", &row.brand)?,
+            path: path(&row.category).map_err(|reason| row.wrong("category", &reason))?,
+            price: Money { amount, currency },
+            brand: None,
+            category: None,
+        })
     }
 }
 
 impl ImportRow {
+    fn read<R: Rule>(&self, field: &'static str, text: &str) -> Result<Checked<R>, ImportError> {
+        text.parse().map_err(|wrong: Wrong| self.wrong(field, &wrong.to_string()))
+    }
+
+    /// The same where an empty column stands for nothing.
+    fn read_some<R: Rule>(
+        &self,
+        field: &'static str,
+        text: &str,
+    ) -> Result<Option<Checked<R>>, ImportError> {
+        if text.is_empty() { Ok(None) } else { self.read(field, text).map(Some) }
+    }
+
     pub(super) fn wrong(&self, field: &'static str, reason: &str) -> ImportError {
         ImportError { line: self.line, field, reason: reason.to_owned() }
     }
@@ -163,20 +173,17 @@ fn minor_units(price: &str, exponent: u16) -> Result<i64, String> {
 }
 
 /// The levels of `Drinks > Coffee`; none where it is empty.
-fn path(category: &str) -> Result<Vec<&str>, String> {
+fn path(category: &str) -> Result<Vec<Name>, String> {
     if category.trim().is_empty() {
         return Ok(Vec::new());
     }
-    let levels: Vec<_> = category.split(PATH_SEPARATOR).map(str::trim).collect();
-    if levels.len() > LEVELS_MAX {
-        return Err(format!("has more than {LEVELS_MAX} levels"));
-    }
-    let wrong = |name: &&str| {
-        name.is_empty() || name.chars().count() > 200 || name.chars().any(char::is_control)
-    };
-    match levels.iter().any(wrong) {
-        true => Err("has a level without a name, or with one of more than 200 characters".into()),
-        false => Ok(levels),
+    let levels = category.split(PATH_SEPARATOR).map(|name| name.trim().parse());
+    match levels.collect::<Result<Vec<_>, Wrong>>() {
+        Ok(levels) if levels.len() > LEVELS_MAX => {
+            Err(format!("has more than {LEVELS_MAX} levels"))
+        }
+        Ok(levels) => Ok(levels),
+        Err(wrong) => Err(format!("has a level whose name {wrong}")),
     }
 }
 
@@ -226,7 +233,8 @@ mod tests {
 
     #[test]
     fn a_path_has_a_name_at_each_level() {
-        assert_eq!(path(" Drinks > Coffee "), Ok(vec!["Drinks", "Coffee"]));
+        let levels = ["Drinks", "Coffee"].map(|name| name.parse().unwrap());
+        assert_eq!(path(" Drinks > Coffee "), Ok(levels.to_vec()));
         assert_eq!(path(""), Ok(Vec::new()));
         for bad in ["A > > B", ">", &"x".repeat(201), &["A"; 11].join(">")] {
             assert!(path(bad).is_err(), "{bad}");
@@ -235,17 +243,17 @@ mod tests {
 
     #[test]
     fn a_bad_row_says_which_column_is_wrong() {
-        assert!(Line::of(&row()).is_ok());
+        assert!(Valid::of(&row()).is_ok());
         for (field, bad) in [
             ("external_id", ImportRow { external_id: "x".repeat(201), ..row() }),
             ("title", ImportRow { title: String::new(), ..row() }),
-            ("title", ImportRow { title: "a\u{1}".to_owned(), ..row() }),
+            ("title", ImportRow { title: "a\0".to_owned(), ..row() }),
             ("sku", ImportRow { sku: " C".to_owned(), ..row() }),
             ("price", ImportRow { price: "12.345".to_owned(), ..row() }),
             ("currency", ImportRow { currency: "pesos".to_owned(), ..row() }),
             ("category", ImportRow { category: "A >".to_owned(), ..row() }),
         ] {
-            let error = Line::of(&bad).err().map(|error| (error.line, error.field));
+            let error = Valid::of(&bad).err().map(|error| (error.line, error.field));
             assert_eq!(error, Some((2, field)));
         }
     }

@@ -5,11 +5,11 @@ use std::sync::Arc;
 
 use bodega_kernel::{Event, Id, Platform, Result, Tx};
 use chrono::{DateTime, TimeDelta, Utc};
+use entity::webhooks::webhook_endpoint::{DisabledReason, EndpointState};
 use entity::webhooks::{webhook_endpoint, webhook_health};
 use sea_orm::{ColumnTrait, Condition, EntityTrait, QueryFilter, sea_query::Expr};
 
-use crate::endpoint::{DISABLED, DisabledReason, EndpointState, RECOVERED, WebhookEndpoint};
-use crate::{named, word};
+use crate::endpoint::{DISABLED, RECOVERED, WebhookEndpoint};
 
 /// Failures one after the other that disable an endpoint. More than the tries of one delivery, so
 /// that one event that the receiver cannot take is not enough.
@@ -92,7 +92,7 @@ pub(super) async fn gone(
     platform: &Arc<Platform>,
     endpoint: &webhook_endpoint::Model,
 ) -> Result<()> {
-    let from = word(&endpoint.state).unwrap_or(EndpointState::Enabled);
+    let from = endpoint.state;
     let state = EndpointState::Disabled;
     let reason = Some(DisabledReason::Gone);
     change(platform, endpoint, &DISABLED, Change { from, state, reason, probe: None }).await
@@ -126,15 +126,16 @@ pub(crate) async fn too_costly(
             .exec(tx.db())
             .await?;
         let (state, reason) = (EndpointState::Disabled, DisabledReason::FilterTooCostly);
-        let told = row.disabled_reason.as_deref() == Some(&*named(&reason));
+        let told = row.disabled_reason == Some(reason);
         // What its owner has paused stays so; the reason is told when it is resumed.
-        if told || row.state == named(&EndpointState::Paused) {
+        if told || row.state == EndpointState::Paused {
             return Ok(());
         }
         let _: WebhookEndpoint = tx
             .update(&DISABLED, row, |next| {
-                next.state = named(&state);
-                next.disabled_reason = Some(named(&reason));
+                next.state = state;
+                next.disabled_reason = Some(reason);
+                Ok(())
             })
             .await?;
         Ok(())
@@ -165,15 +166,16 @@ async fn change(
             row => row?,
         };
         // Whoever answers well again mends no filter.
-        let costly = named(&DisabledReason::FilterTooCostly);
-        if row.state != named(&change.from) || row.disabled_reason == Some(costly) {
+        let costly = DisabledReason::FilterTooCostly;
+        if row.state != change.from || row.disabled_reason == Some(costly) {
             return Ok(());
         }
         probe(tx, &row, change.probe).await?;
         let _: WebhookEndpoint = tx
             .update(event, row, |next| {
-                next.state = named(&change.state);
-                next.disabled_reason = change.reason.map(|reason| named(&reason));
+                next.state = change.state;
+                next.disabled_reason = change.reason;
+                Ok(())
             })
             .await?;
         Ok(())

@@ -9,6 +9,7 @@ use bodega_kernel::{Platform, Problem, Result, problem};
 use bodega_worker::{Done, Handler, Stop, Taken};
 use chrono::{DateTime, TimeDelta, Utc};
 use entity::Owned;
+use entity::webhooks::webhook_endpoint::{DisabledReason, EndpointState};
 use entity::webhooks::{webhook_delivery, webhook_endpoint, webhook_health};
 use futures::future::BoxFuture;
 use futures::{TryStreamExt, stream};
@@ -25,9 +26,8 @@ use super::pages::{self, After};
 use super::shapes::Shapes;
 use super::target::Target;
 use super::{endpoint_of, payload, retry};
-use crate::endpoint::Ordering;
 use crate::sight::beyond;
-use crate::word;
+use entity::webhooks::webhook_endpoint::Ordering;
 
 /// An endpoint gives its place to others after this, and comes back.
 const SLICE: Duration = Duration::from_secs(2);
@@ -139,15 +139,17 @@ impl Inner {
         let Some((row, health)) = self.load(endpoint).await? else { return Ok(Done::Finished) };
         let now = self.now();
         let wait = |at: Option<DateTime<Utc>>| at.filter(|at| *at > now);
-        match (row.state.as_str(), row.disabled_reason.as_deref()) {
-            ("enabled", _) => match wait(health.held_until) {
+        match (row.state, row.disabled_reason) {
+            (EndpointState::Enabled, _) => match wait(health.held_until) {
                 Some(until) => Ok(Done::Again(until)),
                 None => self.drain(row, &health, stop).await,
             },
-            ("disabled", Some("failing")) => match wait(health.probe_at.max(health.held_until)) {
-                Some(at) => Ok(Done::Again(at)),
-                None => self.probe(row, &health, stop).await,
-            },
+            (EndpointState::Disabled, Some(DisabledReason::Failing)) => {
+                match wait(health.probe_at.max(health.held_until)) {
+                    Some(at) => Ok(Done::Again(at)),
+                    None => self.probe(row, &health, stop).await,
+                }
+            }
             // What waits goes on when the endpoint is resumed.
             _ => Ok(Done::Finished),
         }
@@ -209,8 +211,7 @@ impl Inner {
         let run = Arc::new(self.run(row, health, stop)?);
         let row = &run.target.row;
         let in_hand = IN_HAND * run.road.available_permits();
-        let ordering = word(&row.ordering).unwrap_or_default();
-        match ordering {
+        match row.ordering {
             Ordering::None => self.drain_all(&run, in_hand).await?,
             Ordering::PerObject => self.drain_in_order(&run, in_hand).await?,
         }
@@ -222,7 +223,7 @@ impl Inner {
             return Ok(Done::Again(breaker::open(&self.platform, row).await?));
         }
         // The one whose turn it is next, which may be due already.
-        let next = pages::next_due(&self.platform, row.id, ordering).await?;
+        let next = pages::next_due(&self.platform, row.id, row.ordering).await?;
         Ok(next.map_or(Done::Finished, |due| Done::Again(due.max(self.now()))))
     }
 
@@ -299,8 +300,7 @@ impl Inner {
         health: &webhook_health::Model,
         stop: Stop,
     ) -> Result<Done> {
-        let ordering = word(&row.ordering).unwrap_or_default();
-        let Some(delivery) = pages::head(&self.platform, row.id, ordering).await? else {
+        let Some(delivery) = pages::head(&self.platform, row.id, row.ordering).await? else {
             return Ok(Done::Again(self.now() + TimeDelta::minutes(1)));
         };
         let run =

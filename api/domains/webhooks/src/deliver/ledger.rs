@@ -9,6 +9,7 @@ use bodega_kernel::{
     Platform, Problem, Result, Transaction, in_padded_pieces, in_powers_of_two, problem,
 };
 use chrono::{DateTime, Utc};
+use entity::webhooks::webhook_delivery::DeliveryState;
 use entity::webhooks::{webhook_attempt, webhook_delivery};
 use sea_orm::{
     ColumnTrait, DbBackend, EntityTrait, IntoActiveModel, QueryFilter,
@@ -127,7 +128,7 @@ async fn delivered(tx: &Transaction, entries: &[Entry], now: DateTime<Utc>) -> R
             webhook_delivery::Entity::update_many()
                 .filter(C::Id.is_in(chunk))
                 .filter(C::FinishedAt.is_null())
-                .col_expr(C::State, Expr::value("delivered"))
+                .col_expr(C::State, Expr::value(DeliveryState::Delivered.to_string()))
                 .col_expr(C::Attempts, Expr::col(C::Attempts).add(1))
                 .col_expr(C::LastOutcome, Expr::value("delivered"))
                 .col_expr(C::LastStatus, Expr::value(status))
@@ -155,8 +156,13 @@ async fn failed(tx: &Transaction, entry: &Entry, now: DateTime<Utc>) -> Result<(
     update = match entry.fate {
         Fate::Again(due) => update.col_expr(C::DueAt, Expr::value(due)),
         ended => {
-            let state = if ended == Fate::Cancelled { "cancelled" } else { "dead" };
-            update.col_expr(C::State, Expr::value(state)).col_expr(C::FinishedAt, Expr::value(now))
+            let state = match ended {
+                Fate::Cancelled => DeliveryState::Cancelled,
+                _ => DeliveryState::Dead,
+            };
+            update
+                .col_expr(C::State, Expr::value(state.to_string()))
+                .col_expr(C::FinishedAt, Expr::value(now))
         }
     };
     update.exec(tx).await?;

@@ -21,6 +21,8 @@ mod target;
 use bodega_kernel::{Job, Problem, Result, Tx, in_powers_of_two};
 use chrono::{DateTime, Utc};
 use entity::Owned;
+use entity::webhooks::webhook_delivery::{DeliveryReason, DeliveryState};
+use entity::webhooks::webhook_endpoint::EndpointState;
 use entity::webhooks::{event, webhook_delivery, webhook_endpoint, webhook_health};
 use sea_orm::{
     ColumnTrait, ConnectionTrait, EntityTrait, IntoActiveModel, QueryFilter, QuerySelect,
@@ -29,8 +31,7 @@ use sea_orm::{
 use serde_json::json;
 use uuid::Uuid;
 
-use crate::named;
-use crate::webhook_delivery::{DeliveryReason, pending};
+use crate::webhook_delivery::pending;
 
 pub use drain::Deliverer;
 pub(crate) use events::Events;
@@ -42,21 +43,12 @@ pub const DELIVER: &str = "webhooks";
 /// Tried before those of endpoints that fail.
 const HEALTHY: i32 = 10;
 
-/// Why an event is sent.
-pub(crate) type Reason = DeliveryReason;
-
-impl DeliveryReason {
-    pub(crate) fn name(self) -> String {
-        named(&self)
-    }
-}
-
 /// The job that works off an endpoint's deliveries.
 pub(crate) fn job(endpoint: &webhook_endpoint::Model, run_at: DateTime<Utc>) -> Job {
     Job {
         key: Some(endpoint.id.to_string()),
         organization: Some(endpoint.organization_id),
-        priority: if endpoint.state == "enabled" { HEALTHY } else { 0 },
+        priority: if endpoint.state == EndpointState::Enabled { HEALTHY } else { 0 },
         // What a database does not take is no fault of the deliveries: they are never given up.
         attempts_max: i32::MAX,
         ..Job::new(DELIVER, json!({"endpoint_id": endpoint.id}), run_at)
@@ -68,7 +60,7 @@ pub(crate) fn new(
     endpoint: &webhook_endpoint::Model,
     event: &event::Model,
     previous_sequence: Option<i64>,
-    reason: Reason,
+    reason: DeliveryReason,
     now: DateTime<Utc>,
 ) -> webhook_delivery::Model {
     let sample = Sample {
@@ -80,7 +72,7 @@ pub(crate) fn new(
     webhook_delivery::Model {
         sequence: event.sequence,
         previous_sequence,
-        reason: reason.name(),
+        reason,
         payload: None,
         ..of_sample(endpoint, sample, now)
     }
@@ -109,8 +101,8 @@ pub(crate) fn of_sample(
         object_id: sample.object_id,
         sequence: None,
         previous_sequence: None,
-        reason: Reason::Test.name(),
-        state: "pending".to_owned(),
+        reason: DeliveryReason::Test,
+        state: DeliveryState::Pending,
         attempts: 0,
         due_at: now,
         last_outcome: None,

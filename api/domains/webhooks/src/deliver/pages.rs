@@ -12,8 +12,8 @@ use sea_orm::{
 };
 use uuid::Uuid;
 
-use crate::endpoint::Ordering;
 use crate::webhook_delivery::pending;
+use entity::webhooks::webhook_endpoint::Ordering;
 
 /// Deliveries read at once.
 const PAGE: u64 = 256;

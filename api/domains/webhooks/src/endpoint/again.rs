@@ -10,13 +10,14 @@ use bodega_kernel::{Job, Platform, Problem, Result};
 use bodega_worker::{Done, Handler, Stop, Taken};
 use chrono::{DateTime, Utc};
 use entity::Owned;
+use entity::webhooks::webhook_delivery::DeliveryReason;
 use entity::webhooks::{event, webhook_delivery, webhook_endpoint};
 use futures::future::BoxFuture;
 use sea_orm::{ColumnTrait, Condition, ConnectionTrait, QueryFilter, QueryOrder, QuerySelect};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use crate::deliver::{self, Reason, breaker};
+use crate::deliver::{self, breaker};
 use crate::filter::{FUEL_MAX, Seen, Verdict};
 use crate::rules::{Rules, fits, is_after};
 use crate::sight::Sight;
@@ -264,7 +265,7 @@ async fn write(
     let deliveries: Vec<_> = passing
         .iter()
         .filter(|event| !settled.contains(&event.id))
-        .map(|event| deliver::new(endpoint, event, None, Reason::Replay, now))
+        .map(|event| deliver::new(endpoint, event, None, DeliveryReason::Replay, now))
         .collect();
     deliver::insert(&tx, &deliveries).await?;
     if !deliveries.is_empty() {

@@ -3,14 +3,16 @@
 use bodega_kernel::{Cx, Id, Problem, Result, Row, Text, problem, text};
 use chrono::{DateTime, Utc};
 use entity::Owned;
+use entity::webhooks::webhook_delivery::DeliveryState;
+use entity::webhooks::webhook_endpoint::{DisabledReason, EndpointState};
 use entity::webhooks::{event, webhook_delivery, webhook_endpoint, webhook_health};
 use sea_orm::{ColumnTrait, QueryFilter, QueryOrder, QuerySelect};
 
-use super::{Ordering, WebhookCheck, WebhookEndpoint, WebhookExplain, WebhookExplanation};
+use super::{WebhookCheck, WebhookEndpoint, WebhookExplain, WebhookExplanation};
 use crate::event::EventEntry;
 use crate::rules::{Check, Rules};
-use crate::webhook_delivery::{DeliveryState, WebhookDelivery, pending};
-use crate::word;
+use crate::webhook_delivery::{WebhookDelivery, pending};
+use entity::webhooks::webhook_endpoint::Ordering;
 
 const DELIVERIES_SHOWN: u64 = 20;
 
@@ -51,7 +53,7 @@ pub(super) async fn explain(
     // Not before the one that it waits for.
     let next_attempt_at =
         due.map(|due| earlier.as_ref().map_or(due, |other| other.due_at.max(due)));
-    let said = match earlier.filter(|_| endpoint.state == "enabled") {
+    let said = match earlier.filter(|_| endpoint.state == EndpointState::Enabled) {
         Some(earlier) => waits_for(&earlier),
         None => summary(&endpoint, &event, &checks, deliveries.first(), next_attempt_at),
     };
@@ -79,8 +81,9 @@ async fn earlier(
     deliveries: &[webhook_delivery::Model],
 ) -> Result<Option<webhook_delivery::Model>> {
     use webhook_delivery::Column as C;
-    let ordered = word(&endpoint.ordering) == Some(Ordering::PerObject);
-    let newest = deliveries.first().filter(|newest| ordered && newest.state == "pending");
+    let ordered = endpoint.ordering == Ordering::PerObject;
+    let newest =
+        deliveries.first().filter(|newest| ordered && newest.state == DeliveryState::Pending);
     let Some(newest) = newest else { return Ok(None) };
     let first = cx
         .rows::<WebhookDelivery>()?
@@ -111,9 +114,11 @@ fn next_attempt(
 ) -> Option<DateTime<Utc>> {
     let waiting = deliveries.iter().find(|delivery| delivery.state == DeliveryState::Pending)?;
     let due = waiting.next_attempt_at?;
-    match (endpoint.state.as_str(), endpoint.disabled_reason.as_deref()) {
-        ("enabled", _) => held_until.max(Some(due)),
-        ("disabled", Some("failing")) => probe_at.max(held_until).or(Some(due)),
+    match (endpoint.state, endpoint.disabled_reason) {
+        (EndpointState::Enabled, _) => held_until.max(Some(due)),
+        (EndpointState::Disabled, Some(DisabledReason::Failing)) => {
+            probe_at.max(held_until).or(Some(due))
+        }
         _ => None,
     }
 }
@@ -146,7 +151,7 @@ fn summary(
                 format!("It waits, because the endpoint is {}.", endpoint.state),
                 format!("Espera, porque el estado del destino es {}.", endpoint.state),
             ),
-            DeliveryState::Pending if endpoint.state == "disabled" => text(
+            DeliveryState::Pending if endpoint.state == EndpointState::Disabled => text(
                 format!("It waits: the endpoint only fails, and is probed at {at}."),
                 format!("Espera: el destino sólo falla, y se vuelve a probar el {at}."),
             ),

@@ -9,35 +9,33 @@ mod types;
 use bodega_contract::{Deleted, Resource};
 use bodega_courier::{Policy, check_header, check_url};
 use bodega_kernel::{
-    Cx, Event, FieldError, Id, ListQuery, Noun, Page, Patch, Problem, Result, Row, ScopeSet, State,
-    Tx, problem, text,
+    Event, FieldError, Id, Noun, Patch, Problem, Result, Row, ScopeSet, Tx, problem, text,
 };
 use entity::Owned;
-use entity::webhooks::webhook_endpoint::{Column, Entity, Model};
+use entity::webhooks::webhook_endpoint::{Column, EndpointState, Entity, Model};
 use entity::webhooks::{event, webhook_health};
 use sea_orm::{ColumnTrait, QueryFilter, QuerySelect};
 use serde_json::{Value, json};
 
+use crate::WEBHOOKS;
 use crate::deliver;
 use crate::filter::Filter;
 use crate::sight::may_name;
 use crate::webhook_delivery::WebhookDelivery;
 use crate::webhook_health::WebhookHealth;
-use crate::{named, sample, selection, stored};
+use crate::{sample, selection, stored};
 
 pub use types::*;
 
 pub(crate) use secrets::{Kept, signing};
 
 pub(crate) fn resource() -> Resource<WebhookEndpoint> {
-    Resource::new(
-        "webhooks:read",
-        "webhooks:write",
+    Resource::new(WEBHOOKS,
         "Where events are sent, which of them, and how",
     )
-    .list(list)
-    .filter(["url", "state", "external_id", "created_at"])
-    .get(get)
+    .list()
+    .filter(["url", "state"])
+    .get()
     .create(create)
     .note(
         "No handshake: the endpoint is sent events from now on. The secret is in this answer and \
@@ -60,13 +58,25 @@ pub(crate) fn resource() -> Resource<WebhookEndpoint> {
     .delete(delete)
     .note("What waits for it is not sent. Removing it again changes nothing.")
     .emits(&DELETED)
-    .action("pause", "Holds its deliveries; they wait until it is resumed.", pause)
+    .states([EndpointState::Enabled])
+    .automatic([EndpointState::Disabled])
+    .transition_with(
+        "pause",
+        "Holds its deliveries; they wait until it is resumed.",
+        [EndpointState::Enabled, EndpointState::Disabled],
+        [EndpointState::Paused],
+        pause,
+    )
     .emits(&PAUSED)
-    .fails(&problem::INVALID_TRANSITION)
-    .action("resume", "Sends the events that have waited, and those to come.", resume)
+    .transition_with(
+        "resume",
+        "Sends the events that have waited, and those to come.",
+        [EndpointState::Paused, EndpointState::Disabled],
+        [EndpointState::Enabled],
+        resume,
+    )
     .note("Events that its filter could not decide, because it took too much, are decided again.")
     .emits(&RESUMED)
-    .fails(&problem::INVALID_TRANSITION)
     .action_with(
         "rotate_secret",
         "Signs with a new secret, and for a while with the old one too.",
@@ -122,24 +132,6 @@ pub(crate) static RECOVERED: Event = Event::new(
     "A webhook endpoint that only failed works again, and what waited is sent.",
 );
 
-impl State for EndpointState {
-    fn next(self) -> &'static [Self] {
-        match self {
-            Self::Enabled => &[Self::Paused],
-            Self::Paused => &[Self::Enabled],
-            Self::Disabled => &[Self::Enabled, Self::Paused],
-        }
-    }
-}
-
-async fn list(cx: Cx, query: ListQuery) -> Result<Page<WebhookEndpoint>> {
-    cx.page(&query).await
-}
-
-async fn get(cx: Cx, id: Id<WebhookEndpoint>) -> Result<WebhookEndpoint> {
-    cx.load(id).await
-}
-
 async fn create(tx: Tx, body: WebhookEndpointCreate) -> Result<NewWebhookEndpoint> {
     let id = tx.new_id::<WebhookEndpoint>();
     let url = destination(&tx, &body.url)?;
@@ -162,17 +154,17 @@ async fn create(tx: Tx, body: WebhookEndpointCreate) -> Result<NewWebhookEndpoin
         scopes: json!(tx.scopes.names().collect::<Vec<_>>()),
         custom_header_names: names,
         custom_headers: headers,
-        ordering: named(&body.ordering),
+        ordering: body.ordering,
         rate_limit_per_second: body.rate_limit_per_second,
         api_version: tx.origin.api_version.clone(),
         payload_days: body.payload_days,
-        state: named(&EndpointState::Enabled),
+        state: EndpointState::Enabled,
         disabled_reason: None,
         secrets: json!([Kept::new(&tx, id, &secret)?]),
         tested_at: None,
         replayed_at: None,
-        external_id: body.external_id.map(|id| id.0),
-        metadata: body.metadata.into_json(),
+        external_id: body.external_id,
+        metadata: body.metadata,
         version: 1,
         created_at: tx.now,
         updated_at: tx.now,
@@ -209,8 +201,6 @@ async fn update(
     let headers = patch.custom_headers.map(|all| headers(&tx, id, &all)).transpose()?;
     let filters = row.filter.is_none() && matches!(patch.filter, Patch::Set(_));
     room(&tx, false, filters, row.selection.is_none() && selection.is_some()).await?;
-    let mut metadata = row.metadata.clone();
-    patch.metadata.apply(&mut metadata)?;
     if patch.ordering.is_some() {
         // What waited for another of its object may have nothing to wait for any more.
         tx.enqueue(deliver::job(&row, tx.now));
@@ -227,11 +217,11 @@ async fn update(
         if let Some((names, values)) = headers {
             (next.custom_header_names, next.custom_headers) = (names, values);
         }
-        patch.ordering.into_iter().for_each(|ordering| next.ordering = named(&ordering));
+        patch.ordering.into_iter().for_each(|ordering| next.ordering = ordering);
         patch.rate_limit_per_second.apply(&mut next.rate_limit_per_second);
         patch.payload_days.into_iter().for_each(|days| next.payload_days = days);
-        patch.external_id.map(|id| id.0).apply(&mut next.external_id);
-        next.metadata = metadata;
+        patch.external_id.apply(&mut next.external_id);
+        patch.metadata.apply(&mut next.metadata)
     })
     .await
 }
@@ -264,14 +254,14 @@ async fn delete(tx: Tx, id: Id<WebhookEndpoint>) -> Result<Deleted> {
     let row = match tx.load(id).await {
         Ok(row) => row,
         Err(problem) if problem.code.code == problem::NOT_FOUND.code && gone(&tx, id).await? => {
-            return Ok(Deleted::DONE);
+            return Ok(Deleted::of(id));
         }
         Err(problem) => return Err(problem),
     };
     deliver::cancel_all(&tx, id.uuid()).await?;
     tx.reindex::<webhook_health::Entity>(webhook_health::Column::Id, id.uuid(), Vec::new()).await?;
     tx.delete::<WebhookEndpoint>(&DELETED, row).await?;
-    Ok(Deleted::DONE)
+    Ok(Deleted::of(id))
 }
 
 /// Whether the organization once had this endpoint: its log tells.
@@ -287,27 +277,28 @@ async fn gone(tx: &Tx, id: Id<WebhookEndpoint>) -> Result<bool> {
     Ok(found.is_some())
 }
 
-async fn pause(tx: Tx, id: Id<WebhookEndpoint>) -> Result<WebhookEndpoint> {
-    let row = tx.load(id).await?;
-    let state = WebhookEndpoint::from(row.clone()).state.go(EndpointState::Paused)?;
+async fn pause(tx: Tx, row: Model) -> Result<WebhookEndpoint> {
     tx.update(&PAUSED, row, |next| {
-        next.state = named(&state);
+        next.state = EndpointState::Paused;
         next.disabled_reason = None;
+        Ok(())
     })
     .await
 }
 
-async fn resume(tx: Tx, id: Id<WebhookEndpoint>) -> Result<WebhookEndpoint> {
-    let row = tx.load(id).await?;
-    let state = WebhookEndpoint::from(row.clone()).state.go(EndpointState::Enabled)?;
-    let undecided = deliver::undecided_since(&tx, id.uuid()).await?;
-    deliver::forgive(&tx, id.uuid()).await?;
+async fn resume(tx: Tx, row: Model) -> Result<WebhookEndpoint> {
+    let undecided = deliver::undecided_since(&tx, row.id).await?;
+    deliver::forgive(&tx, row.id).await?;
     if let Some(since) = undecided {
         tx.enqueue(again::catch_up(&row, since, tx.now)?);
     }
-    let next = Model { state: named(&state), disabled_reason: None, ..row.clone() };
+    let next = Model { state: EndpointState::Enabled, disabled_reason: None, ..row.clone() };
     tx.enqueue(deliver::job(&next, tx.now));
-    tx.update(&RESUMED, row, |row| *row = next).await
+    tx.update(&RESUMED, row, |row| {
+        *row = next;
+        Ok(())
+    })
+    .await
 }
 
 async fn send_test(tx: Tx, id: Id<WebhookEndpoint>, body: WebhookTest) -> Result<WebhookDelivery> {
@@ -316,7 +307,12 @@ async fn send_test(tx: Tx, id: Id<WebhookEndpoint>, body: WebhookTest) -> Result
     deliver::insert(tx.db(), std::slice::from_ref(&delivery)).await?;
     tx.enqueue(deliver::job(&row, tx.now));
     let now = tx.now;
-    let _: WebhookEndpoint = tx.update(&TESTED, row, |next| next.tested_at = Some(now)).await?;
+    let _: WebhookEndpoint = tx
+        .update(&TESTED, row, |next| {
+            next.tested_at = Some(now);
+            Ok(())
+        })
+        .await?;
     Ok(delivery.into())
 }
 

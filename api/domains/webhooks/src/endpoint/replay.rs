@@ -92,8 +92,12 @@ pub(super) async fn replay(
             tx.enqueue(again::job(&row, &counted.wanted, tx.now)?);
         }
         let now = tx.now;
-        let _: WebhookEndpoint =
-            tx.update(&REPLAYED, row, |next| next.replayed_at = Some(now)).await?;
+        let _: WebhookEndpoint = tx
+            .update(&REPLAYED, row, |next| {
+                next.replayed_at = Some(now);
+                Ok(())
+            })
+            .await?;
     }
     Ok(WebhookReplayed { events, dry_run: body.dry_run })
 }

@@ -94,6 +94,11 @@ pub(super) async fn rotate(
             all.push(old);
         }
     }
-    let endpoint = tx.update(&SECRET_ROTATED, row, |next| next.secrets = json!(all)).await?;
+    let endpoint = tx
+        .update(&SECRET_ROTATED, row, |next| {
+            next.secrets = json!(all);
+            Ok(())
+        })
+        .await?;
     Ok(NewWebhookEndpoint { secret: shown(&secret), endpoint })
 }

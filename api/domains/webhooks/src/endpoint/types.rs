@@ -1,7 +1,8 @@
 //! How endpoints are shown and given.
 
-use bodega_kernel::{ExternalId, Id, Metadata, MetadataPatch, Noun, Patch};
+use bodega_kernel::{ExternalId, Id, Metadata, MetadataPatch, Noun, Patch, Stateful};
 use chrono::{DateTime, Utc};
+use entity::webhooks::webhook_endpoint::{DisabledReason, EndpointState, Ordering};
 use entity::webhooks::webhook_endpoint::{Entity, Model};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
@@ -9,13 +10,13 @@ use utoipa::ToSchema;
 use crate::event::EventEntry;
 use crate::event_type::EventPattern;
 use crate::rules::CheckName;
+use crate::stored;
 use crate::webhook_delivery::WebhookDelivery;
-use crate::{stored, word};
 
 /// Where events are sent, which of them, and how.
 #[derive(Clone, Debug, Serialize, ToSchema)]
 pub struct WebhookEndpoint {
-    /// Its id.
+    /// The object's id.
     pub id: Id<Self>,
     /// Where events are sent.
     #[schema(max_length = 2048)]
@@ -70,11 +71,10 @@ pub struct WebhookEndpoint {
     /// When events were last replayed to it.
     pub replayed_at: Option<DateTime<Utc>>,
     /// Your own id for the object.
-    #[schema(max_length = 200)]
-    pub external_id: Option<String>,
+    pub external_id: Option<ExternalId>,
     /// Your own pairs of text.
     pub metadata: Metadata,
-    /// Grows by one with each change.
+    /// The number of the object's version: 1 when it is made, one more with each change.
     #[schema(minimum = 1)]
     pub version: i64,
     /// When it was made.
@@ -114,42 +114,6 @@ pub struct CustomHeader {
     pub value: String,
 }
 
-/// Whether order is kept.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
-#[serde(rename_all = "snake_case")]
-pub enum Ordering {
-    /// As fast as it goes; a later event may come before an earlier one is delivered.
-    #[default]
-    None,
-    /// The events of one object one after the other: while one is not delivered, later ones wait.
-    PerObject,
-}
-
-/// Whether an endpoint is sent anything.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
-#[serde(rename_all = "snake_case")]
-pub enum EndpointState {
-    /// It is.
-    Enabled,
-    /// Its deliveries wait until it is resumed.
-    Paused,
-    /// It only failed, wants no more, or its filter takes too much.
-    Disabled,
-}
-
-/// Why an endpoint is disabled.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
-#[serde(rename_all = "snake_case")]
-pub enum DisabledReason {
-    /// It only failed: deliveries wait, one is tried from time to time, and all go on when it works.
-    Failing,
-    /// It answered 410: nothing is sent or kept for it until it is resumed.
-    Gone,
-    /// Its filter took more steps or memory than it may for one event. That event and all that come
-    /// after it wait; once the filter is mended and the endpoint resumed, they are decided and sent.
-    FilterTooCostly,
-}
-
 /// How a secret signs.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
@@ -180,6 +144,19 @@ impl Noun for WebhookEndpoint {
     const NAME: &'static str = "webhook_endpoint";
     const PLURAL: &'static str = "webhook_endpoints";
     const PREFIX: &'static str = "whe";
+}
+
+impl Stateful for WebhookEndpoint {
+    type State = EndpointState;
+    const FIELD: &'static str = "state";
+
+    fn state(row: &Model) -> EndpointState {
+        row.state
+    }
+
+    fn set_state(row: &mut Model, state: EndpointState) {
+        row.state = state;
+    }
 }
 
 impl From<Model> for WebhookEndpoint {
@@ -223,17 +200,17 @@ impl From<Model> for WebhookEndpoint {
             selection,
             scopes: stored(&scopes),
             custom_header_names: stored(&custom_header_names),
-            ordering: word(&ordering).unwrap_or_default(),
+            ordering,
             rate_limit_per_second,
             api_version,
             payload_days,
-            state: word(&state).unwrap_or(EndpointState::Disabled),
-            disabled_reason: disabled_reason.as_deref().and_then(word),
+            state,
+            disabled_reason,
             secrets: stored(&secrets),
             tested_at,
             replayed_at,
             external_id,
-            metadata: Metadata::stored(metadata),
+            metadata: metadata,
             version,
             created_at,
             updated_at,

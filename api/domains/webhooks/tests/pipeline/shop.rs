@@ -6,10 +6,12 @@ use std::time::{Duration, Instant};
 
 use bodega_contract::{Handler, Input, Registry, Reply, read_id};
 use bodega_courier::Policy;
+use bodega_kernel::values::{CountryCode, Label, LanguageTag, TimeZone};
 use bodega_kernel::{
     Actor, COMMITTED, Clock, Cx, Database, Filter, FilterValue, Keys, Language, ListQuery, Op,
     Origin, Platform, Problem, ScopeSet, Sort, SystemClock, TurnedClock, Tx, Versions,
 };
+use bodega_kernel::{CurrencyCode, Metadata};
 use bodega_tests::{Db, Setup};
 use bodega_webhooks::{DELIVER, Deliverer, EventCatalog, FanOut, KnownEvent, REPLAY, Replayer};
 use bodega_worker::{Consumer, Parts, Relay, Work, Worker};
@@ -339,16 +341,16 @@ async fn found(db: &Database) -> Uuid {
     let now = bodega_kernel::micros(SystemClock.now());
     let row = Model {
         id: Uuid::now_v7(),
-        name: "Test".to_owned(),
+        name: Label::made("Test"),
         mode: Mode::Test,
         sandbox_of: None,
-        country: "MX".to_owned(),
-        currency: "MXN".to_owned(),
-        language: "es-MX".to_owned(),
-        time_zone: "America/Mexico_City".to_owned(),
+        country: CountryCode::made("MX"),
+        currency: CurrencyCode::MXN,
+        language: LanguageTag::made("es-MX"),
+        time_zone: TimeZone::made("America/Mexico_City"),
         trusted_documents_only: false,
         external_id: None,
-        metadata: json!({}),
+        metadata: Metadata::default(),
         version: 1,
         created_at: now,
         updated_at: now,

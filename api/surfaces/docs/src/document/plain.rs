@@ -1,7 +1,9 @@
 //! Small schemas, each with its bounds.
 
 use bodega_contract::FilterKind;
+use bodega_kernel::ID_PREFIX;
 use bodega_kernel::json::WHOLE_MAX;
+use utoipa::openapi::extensions::ExtensionsBuilder;
 use utoipa::openapi::schema::{ObjectBuilder, Schema};
 use utoipa::openapi::{ArrayBuilder, KnownFormat, RefOr, SchemaFormat, Type};
 
@@ -68,7 +70,9 @@ pub(super) fn several(item: ObjectBuilder, max_items: usize) -> ArrayBuilder {
 /// An id of this prefix.
 pub(super) fn id(prefix: &str) -> ObjectBuilder {
     let length = prefix.len() + 27;
-    text(&format!("^{prefix}_[0-7][0-9a-hjkmnp-tv-z]{{25}}$"), length).min_length(Some(length))
+    text(&format!("^{prefix}_[0-7][0-9a-hjkmnp-tv-z]{{25}}$"), length)
+        .min_length(Some(length))
+        .extensions(Some(ExtensionsBuilder::new().add(ID_PREFIX, prefix).build()))
 }
 
 /// What such an id looks like.

@@ -142,9 +142,7 @@ impl Types<'_> {
                 self.input_object(&name, about, rules);
                 one(&name)
             }
-            Some("string") if rules["pattern"].as_str().and_then(id_prefix).is_some() => {
-                one(TypeRef::ID)
-            }
+            Some("string") if id_prefix(rules).is_some() => one(TypeRef::ID),
             Some("string") if simple("string", rules) == TypeRef::STRING => {
                 self.scalar(name, about, Form::Text);
                 one(name)
@@ -232,7 +230,7 @@ impl Types<'_> {
 /// The name of what JSON Schema calls a string, an integer, …
 fn simple(kind: &str, rules: &Json) -> &'static str {
     match (kind, rules["format"].as_str()) {
-        ("string", _) if rules["pattern"].as_str().and_then(id_prefix).is_some() => TypeRef::ID,
+        ("string", _) if id_prefix(rules).is_some() => TypeRef::ID,
         ("string", Some("date-time")) => DATE_TIME,
         ("string", Some("date")) => DATE,
         ("string", _) => TypeRef::STRING,

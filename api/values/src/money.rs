@@ -26,6 +26,9 @@ pub struct Money {
 pub struct CurrencyCode(Currency);
 
 impl CurrencyCode {
+    /// The peso of Mexico.
+    pub const MXN: Self = Self(Currency::MXN);
+
     /// `MXN`.
     pub fn as_str(self) -> &'static str {
         self.0.code()
@@ -34,13 +37,6 @@ impl CurrencyCode {
     /// How many decimals a minor unit stands for.
     pub fn exponent(self) -> u16 {
         self.0.exponent().unwrap_or(0)
-    }
-}
-
-impl Money {
-    /// From what is stored. A code that was stored was valid: the schema let no other in.
-    pub fn stored(amount: i64, currency: &str) -> Self {
-        Self { amount, currency: currency.parse().unwrap_or(CurrencyCode(Currency::XXX)) }
     }
 }
 
