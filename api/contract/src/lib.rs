@@ -15,7 +15,7 @@ mod registry;
 mod resource;
 mod schema;
 
-pub use list::{FilterKind, FilterRule, ListRules, WrongValue, id_prefix, read_id};
+pub use list::{FilterKind, FilterRule, LINK_ROWS, ListRules, WrongValue, id_prefix, read_id};
 pub use operation::{
     Deprecation, Handler, Input, Kind, Method, Operation, Output, Prepared, Reply,
 };
@@ -24,5 +24,5 @@ pub use ports::{
     Recorder,
 };
 pub use registry::{Registry, Route};
-pub use resource::{Declared, Deleted, Link, Load, Resource};
+pub use resource::{Declared, Deleted, Leads, Link, Load, LoadPages, Resource};
 pub use schema::{Schema, Schemas};

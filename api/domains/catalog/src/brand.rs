@@ -10,10 +10,11 @@ use entity::catalog::brand::{Entity, Model};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use crate::common;
+use crate::{Product, common};
 
 pub(crate) fn resource() -> Resource<Brand> {
     Resource::new("catalog:read", "catalog:write", "A maker's name that goods carry")
+        .has_pages::<Product>("products", "brand_id")
         .list(list)
         .filter(["id", "name", "slug", "external_id", "created_at", "updated_at"])
         .sort(["name"])

@@ -6,13 +6,13 @@ use bodega_kernel::{
     Problem, Result, Tx, problem, text,
 };
 use chrono::{DateTime, Utc};
-use entity::catalog::category::{Column, Entity, Model};
+use entity::catalog::category::{Entity, Model};
 use sea_orm::{ConnectionTrait, Statement};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 use uuid::Uuid;
 
-use crate::common;
+use crate::{Product, common};
 
 /// How deep the tree may be, a root being at level 1.
 pub(crate) const LEVELS_MAX: usize = 10;
@@ -24,7 +24,8 @@ pub(crate) const TREE: &str = "category_tree";
 pub(crate) fn resource() -> Resource<Category> {
     Resource::new("catalog:read", "catalog:write", "A node of the tree in which products are filed")
         .belongs_to::<Category>("parent", "parent_id")
-        .has_many::<Category>("children", Column::ParentId)
+        .has_pages::<Category>("children", "parent_id")
+        .has_pages::<Product>("products", "category_id")
         .list(list)
         .filter(["id", "parent_id", "name", "slug", "external_id", "created_at", "updated_at"])
         .sort(["name"])

@@ -16,9 +16,12 @@ use uuid::Uuid;
 
 use crate::{Product, common};
 
+/// How many products a collection has at most: the schema of `product_ids` says so.
+const PRODUCTS_MAX: u64 = 500;
+
 pub(crate) fn resource() -> Resource<Collection> {
     Resource::new("catalog:read", "catalog:write", "Products picked to be shown together")
-        .link::<Product, _>("products", products_of)
+        .link::<Product, _>("products", PRODUCTS_MAX, products_of)
         .list(list)
         .filter(["id", "title", "slug", "external_id", "created_at", "updated_at"])
         .sort(["title"])

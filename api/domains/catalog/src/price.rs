@@ -13,7 +13,7 @@ use utoipa::ToSchema;
 use crate::{Variant, common};
 
 /// How many prices a variant has at most.
-const PRICES_MAX: u64 = 100;
+pub(crate) const PRICES_MAX: u64 = 100;
 
 pub(crate) fn resource() -> Resource<Price> {
     Resource::new(

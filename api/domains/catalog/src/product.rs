@@ -3,7 +3,7 @@
 use bodega_contract::{Deleted, Resource};
 use bodega_kernel::{
     Cx, Event, ExternalId, FieldError, Id, LINKED_MAX, Linked, ListQuery, Metadata, MetadataPatch,
-    Noun, Page, Patch, Problem, Result, State, Tx, problem, text,
+    Noun, Page, Patch, Problem, Result, State, Through, Tx, problem, text,
 };
 use chrono::{DateTime, Utc};
 use entity::Owned;
@@ -19,8 +19,12 @@ use utoipa::ToSchema;
 use uuid::Uuid;
 
 use crate::options::check_names;
-use crate::variant::{Variant, remove};
+use crate::category::LEVELS_MAX;
+use crate::variant::{VARIANTS_MAX, Variant, remove};
 use crate::{Brand, Category, ProductOption, common, price};
+
+/// In how many categories a product is filed at most: the schema of `category_ids` says so.
+const CATEGORIES_MAX: u64 = 10;
 
 pub(crate) fn resource() -> Resource<Product> {
     Resource::new(
@@ -29,10 +33,19 @@ pub(crate) fn resource() -> Resource<Product> {
         "Something that is sold, stocked, fitted or booked, in one or more variants",
     )
     .belongs_to::<Brand>("brand", "brand_id")
-    .has_many::<Variant>("variants", variant::Column::ProductId)
-    .link::<Category, _>("categories", categories_of)
+    .has_many::<Variant>("variants", variant::Column::ProductId, VARIANTS_MAX)
+    .link::<Category, _>("categories", CATEGORIES_MAX, categories_of)
     .list(list)
     .filter(["id", "title", "slug", "status", "kind", "brand_id"])
+    .filter_through::<Category>(
+        "category_id",
+        Through::table::<product_category::Entity>(
+            product_category::Column::ProductId,
+            product_category::Column::CategoryId,
+        )
+        .under::<category::Entity>(category::Column::ParentId, LEVELS_MAX),
+        "Only what is filed in this category, or in one below it.",
+    )
     .filter(["external_id", "created_at", "updated_at"])
     .sort(["title"])
     .get(get)

@@ -11,11 +11,12 @@ use entity::catalog::{price, product};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
+use crate::price::PRICES_MAX;
 use crate::product::options_of;
 use crate::{OptionValues, Price, Product, common};
 
 /// How many variants a product has at most.
-const VARIANTS_MAX: u64 = 100;
+pub(crate) const VARIANTS_MAX: u64 = 100;
 
 pub(crate) fn resource() -> Resource<Variant> {
     Resource::new(
@@ -24,7 +25,7 @@ pub(crate) fn resource() -> Resource<Variant> {
         "One thing that can be picked, scanned and priced: a product in one of its combinations",
     )
     .belongs_to::<Product>("product", "product_id")
-    .has_many::<Price>("prices", price::Column::VariantId)
+    .has_many::<Price>("prices", price::Column::VariantId, PRICES_MAX)
     .list(list)
     .filter(["id", "product_id", "sku", "barcode", "external_id", "created_at", "updated_at"])
     .get(get)

@@ -207,7 +207,7 @@ fn categories() -> Declared {
         .sort(["name"])
         .get(get)
         .belongs_to::<Category>("parent", "parent_id")
-        .has_many::<Category>("children", entity::catalog::category::Column::ParentId)
+        .has_pages::<Category>("children", "parent_id")
         .into()
 }
 

@@ -220,7 +220,7 @@ pub(crate) fn links(fields: &[Picked<'_>]) -> Vec<Expand> {
     let mut all = Vec::new();
     for picked in fields {
         if let Some(field) = picked.field().filter(|field| field.source == Source::Link) {
-            merge(&mut all, Expand { link: field.name.clone(), inner: links(&picked.fields) });
+            merge(&mut all, Expand { inner: links(&picked.fields), ..Expand::of(&field.name) });
         }
     }
     all

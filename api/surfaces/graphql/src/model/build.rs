@@ -113,7 +113,7 @@ impl Types<'_> {
             for link in self.registry.links(resource) {
                 let Some(target) = self.registry.view(link.target) else { continue };
                 let target = self.output(target);
-                let (kind, about) = match link.one {
+                let (kind, about) = match matches!(link.leads, bodega_contract::Leads::One(_)) {
                     true => {
                         (target, format!("The {} that `{}` names.", spoken(link.name), link.key))
                     }

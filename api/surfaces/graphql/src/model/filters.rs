@@ -66,9 +66,7 @@ impl Types<'_> {
 
 /// The operators of a rule, and what they mean.
 fn operator_names(rule: &FilterRule) -> impl Iterator<Item = (&'static str, &'static str)> + use<> {
-    let null = rule.nullable.then_some("is_null");
-    let others: Vec<_> = rule.kind.operators().iter().map(|(name, _)| *name).collect();
-    let all = std::iter::once("eq").chain(others).chain(null);
+    let all = std::iter::once("eq").chain(rule.operators().map(|(name, _)| name));
     all.map(|name| {
         let about = match name {
             "eq" => "Equals.",
