@@ -178,11 +178,8 @@ async fn a_change_that_cannot_be_shown_is_not_made(db: Db) {
     let shop = Shop::open(db).await;
     let live = shop.server.api();
     let patch = |title: &str, inner: &str| {
-        let input = format!("{{ title: \"{title}\" }}");
-        format!(
-            "mutation {{ productUpdate(id: \"{}\", input: {input}) {{ {inner} }} }}",
-            shop.product
-        )
+        let input = format!("{{ id: \"{}\", title: \"{title}\" }}", shop.product);
+        format!("mutation {{ productUpdate(input: {input}) {{ {inner} }} }}")
     };
     let large = patch("Cambiado", "title categories { parent { children { name } } }");
     let told = shop.attack("a mutation's links", async || ask(&live, &large).await).await;

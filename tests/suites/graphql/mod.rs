@@ -5,6 +5,7 @@ pub mod graph;
 mod http;
 mod idempotency;
 mod lists;
+mod nodes;
 mod parity;
 mod problems;
 mod statements;

@@ -13,7 +13,7 @@ const TWO: &[(&str, &str)] = &[("collection", "products")];
 
 /// How many statements a document costs that was asked before: the fewest of three, because the
 /// program runs some of its own now and then.
-async fn statements(walk: &Walk, document: &str) -> f64 {
+pub async fn statements(walk: &Walk, document: &str) -> f64 {
     let send = async || {
         let told = graph::send(&walk.server, &walk.server.live_key, document, &json!({})).await;
         let told = told.expect(200);
@@ -64,9 +64,9 @@ async fn rows_cost_no_statements_of_their_own(db: Db) {
     let walk = Walk::start(db).await;
     let document = |first: usize| {
         format!(
-            "{{ products(first: {first}, sort: created_at_asc) {{ nodes {{ id title brand {{ name }} \
+            "{{ products(first: {first}, sort: CREATED_AT_ASC) {{ nodes {{ id title brand {{ name }} \
              categories {{ name parent {{ name }} }} \
-             variants {{ sku prices {{ unit_price }} product {{ title }} }} }} }} }}"
+             variants {{ sku prices {{ unitPrice {{ amount }} }} product {{ title }} }} }} }} }}"
         )
     };
     let (few, many) =

@@ -5,7 +5,7 @@ use bodega_corridor::{Ask, Call};
 use bodega_kernel::{FieldError, Problem, Way, text};
 use serde_json::{Map, Value, json};
 
-use crate::model::{Object, PagePart};
+use crate::model::{ID, IDEMPOTENCY_KEY, IF_MATCH, INPUT, Object, PagePart};
 use crate::plan::{self, Picked};
 
 /// The call that a field of a query or a mutation stands for.
@@ -15,12 +15,19 @@ pub(crate) fn call<'a>(
     picked: &Picked<'_>,
     idempotency_key: Option<String>,
 ) -> Call<'a> {
-    let text = |name: &str| picked.arguments.get(name).and_then(Value::as_str).map(str::to_owned);
+    let mut body = picked.arguments.get(INPUT).cloned();
+    let mut take = |name: &str| match body.as_mut().and_then(Value::as_object_mut) {
+        // The members stay in the order they came: a retry by another door is then the same request.
+        Some(input) => input.shift_remove(name),
+        None => picked.arguments.get(name).cloned(),
+    };
+    let [id, if_match, own_key] = [ID, IF_MATCH, IDEMPOTENCY_KEY].map(&mut take);
+    let text = |value: Option<Value>| value.and_then(|value| value.as_str().map(str::to_owned));
     let mut call = Call {
-        id: text("id"),
-        body: picked.arguments.get("input").cloned(),
-        if_match: picked.arguments.get("ifMatch").and_then(Value::as_i64),
-        idempotency_key: text("idempotencyKey").or(idempotency_key),
+        id: text(id),
+        if_match: if_match.and_then(|version| version.as_i64()),
+        idempotency_key: text(own_key).or(idempotency_key),
+        body,
         ..Call::of(operation)
     };
     if operation.list.is_some() {
@@ -53,15 +60,7 @@ fn page(call: &mut Call<'_>, picked: &Picked<'_>) {
     for (name, value) in [("limit", given(limit)), ("cursor", given(cursor))] {
         value.into_iter().for_each(|value| put(name, plain(value)));
     }
-    if let Some(sort) = given("sort").and_then(Value::as_str) {
-        put(
-            "sort",
-            match (sort.strip_suffix("_desc"), sort.strip_suffix("_asc")) {
-                (Some(field), _) => format!("-{field}"),
-                (None, field) => field.unwrap_or(sort).to_owned(),
-            },
-        );
-    }
+    given("sort").into_iter().for_each(|sort| put("sort", plain(sort)));
     if picked.wants(PagePart::Total) {
         put("count", "true".to_owned());
     }

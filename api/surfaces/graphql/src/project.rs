@@ -119,13 +119,19 @@ impl<'a> Writer<'a> {
                         self.out.push(b',');
                     }
                     self.path.push(Segment::Index(index));
-                    self.value(inner, picked, item)?;
+                    self.value(inner, picked.at(index), item)?;
                     self.path.pop();
                 }
                 self.out.push(b']');
                 Ok(())
             }
             (_, Value::Object(_)) if picked.object.is_some() => self.object(&picked.fields, value),
+            (_, Value::String(rest)) if picked.choices.is_some() => {
+                // What the schema does not know goes out as it is.
+                let name = picked.choices.and_then(|choices| choices.name(rest));
+                let _ = write!(self.out, "\"{}\"", name.unwrap_or(rest));
+                Ok(())
+            }
             _ => {
                 self.json(value);
                 Ok(())
@@ -142,7 +148,7 @@ impl<'a> Writer<'a> {
                 Pick::TypeName(name) => self.json(&Value::from(*name)),
                 Pick::Introspection => self.out.extend_from_slice(b"null"),
                 Pick::Field(field) => {
-                    self.value(&field.kind, picked, &object[&field.name])?;
+                    self.value(&field.kind, picked, &object[&field.rest])?;
                 }
             }
             self.path.pop();
