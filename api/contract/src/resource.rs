@@ -204,6 +204,7 @@ impl<V: Noun> Resource<V> {
     pub fn get<F>(self, run: fn(Cx, Id<V>) -> F) -> Self
     where
         F: Future<Output = Result<V>> + Send + 'static,
+        Row<V>: ModelTrait<Entity = V::Entity>,
     {
         let handler = query(move |cx, input| match input.id() {
             Ok(id) => {
@@ -217,6 +218,8 @@ impl<V: Noun> Resource<V> {
         get.summary = format!("Get {}", self.parts.one());
         get.about = format!("One {} by its id.", self.parts.spoken());
         get.shaped = true;
+        get.by_ids =
+            Some(Arc::new(|cx, ids| Box::pin(async move { cx.linked_by_id::<V>(ids).await })));
         self.push(get)
     }
 
@@ -587,6 +590,7 @@ impl Declared {
             fails: Vec::new(),
             deprecated: Vec::new(),
             prepare: None,
+            by_ids: None,
             handler,
         }
     }

@@ -122,6 +122,7 @@ pub fn batches() -> Declared {
         fails: vec![&problem::BATCH_ABORTED],
         deprecated: Vec::new(),
         prepare: None,
+        by_ids: None,
         handler: Handler::Batch,
     };
     Declared::bare(BATCH, "Many operations in one call", schemas, vec![operation])

@@ -198,7 +198,8 @@ async fn check(walk: &Walk, id: &str, row: &Value, plain: &Value, path: &str) ->
         assert_eq!(&embedded["id"], key, "{id}: {path}: the object that {link}_id names");
     }
     let mut count = if rest.is_empty() { objects.len() } else { 0 };
-    for object in objects {
+    // Those at the front stand for the others, or a walk along three links would not end.
+    for object in objects.into_iter().take(3) {
         let object_id = id_of(object);
         let resource = walk.resource(&object_id).expect("an id of a resource");
         let get = walk.operation(&format!("{resource}.get"));

@@ -176,6 +176,7 @@ fn operation(
         fails: Vec::new(),
         deprecated: Vec::new(),
         prepare: None,
+        by_ids: None,
         handler,
     }
 }
