@@ -12,6 +12,7 @@ mod guide;
 mod hook;
 mod ledger;
 mod limits;
+mod links;
 mod listen;
 mod outage;
 mod paging;

@@ -35,14 +35,16 @@ async fn a_selection_shapes_what_is_sent(db: Db) {
         "/v1/webhook_endpoints",
         &json!({"url": hook.url, "event_types": ["product.created", "product.updated"],
             "fields": ["title"],
-            "selection": "{ id name: title brand { name maker: id } }"}),
+            "selection": "{ id name: title kind brandId brand { name maker: id } }"}),
     )
     .await;
-    assert_eq!(endpoint["selection"], "{ id name: title brand { name maker: id } }");
+    let selection = "{ id name: title kind brandId brand { name maker: id } }";
+    assert_eq!(endpoint["selection"], selection);
     let product = json!({"title": "Martillo", "brand_id": brand["id"]});
     let product = make(&server, "/v1/products", &product).await;
     let expected = |name: &str| {
-        json!({"id": product["id"], "name": name,
+        // In GraphQL's words, as the selection is.
+        json!({"id": product["id"], "name": name, "kind": "GOOD", "brandId": brand["id"],
             "brand": {"name": "Casa Norte", "maker": brand["id"]}})
     };
     let created = hook.take(204).await.body;
@@ -59,9 +61,10 @@ async fn a_selection_shapes_what_is_sent(db: Db) {
     make_test(&server, &test, "product.updated").await;
     let sample = hook.take(204).await.body;
     let members: Vec<_> = sample["data"].as_object().expect("an object").keys().collect();
-    assert_eq!(members, ["id", "name", "brand"]);
+    assert_eq!(members, ["id", "name", "kind", "brandId", "brand"]);
     make_test(&server, &test, "brand.created").await;
-    assert!(hook.take(204).await.body["data"]["slug"].is_string());
+    // Not shaped by the selection: in REST's words.
+    assert!(hook.take(204).await.body["data"]["external_id"].is_string());
 }
 
 async fn make_test(server: &Server, path: &str, kind: &str) {

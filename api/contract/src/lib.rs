@@ -17,7 +17,7 @@ mod schema;
 mod standard;
 mod transition;
 
-pub use list::{FilterKind, FilterRule, ListRules, WrongValue, id_prefix, read_id};
+pub use list::{FilterKind, FilterRule, LINK_ROWS, ListRules, WrongValue, id_prefix, read_id};
 pub use operation::{
     Deprecation, Handler, Input, Kind, Method, Operation, Output, Prepared, Reply,
 };
@@ -26,6 +26,6 @@ pub use ports::{
     Recorder,
 };
 pub use registry::{Registry, Route};
-pub use resource::{Access, Declared, Deleted, Link, Load, Resource};
+pub use resource::{Access, Declared, Deleted, Leads, Link, Load, LoadPages, Resource};
 pub use schema::{Schema, Schemas};
 pub use transition::{Life, Transition, drawing};

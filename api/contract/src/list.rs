@@ -1,9 +1,12 @@
 //! What a list can be filtered and sorted by, and how a filter's value is read.
 
-use bodega_kernel::{FilterValue, ID_PREFIX, Op, json::WHOLE_MAX};
+use bodega_kernel::{Filter, FilterValue, ID_PREFIX, Op, Through, json::WHOLE_MAX};
 use chrono::{DateTime, Utc};
 use serde_json::Value;
 use uuid::Uuid;
+
+/// So many rows of a page that a link leads to are shown where nobody says how many.
+pub const LINK_ROWS: u64 = 10;
 
 /// What a list can be filtered and sorted by.
 #[derive(Clone, Debug, Default)]
@@ -16,6 +19,13 @@ pub struct ListRules {
     pub feed: bool,
 }
 
+impl ListRules {
+    /// The filter of this name.
+    pub fn filter(&self, name: &str) -> Option<&FilterRule> {
+        self.filters.iter().find(|rule| rule.name == name)
+    }
+}
+
 /// A field that filters.
 #[derive(Clone, Debug)]
 pub struct FilterRule {
@@ -25,6 +35,26 @@ pub struct FilterRule {
     pub kind: FilterKind,
     /// Whether it can be empty.
     pub nullable: bool,
+    /// How the rows are found, where the field is no column of theirs.
+    pub through: Option<Through>,
+    /// What it finds, where its name alone does not say it.
+    pub about: Option<&'static str>,
+}
+
+impl FilterRule {
+    /// The operators that it takes beside "equals", by the name they have in a query string.
+    pub fn operators(&self) -> impl Iterator<Item = (&'static str, Op)> + use<> {
+        // Rows that an object does not find are most of them, and no index knows them.
+        let only_found = self.through.is_some();
+        let own = self.kind.operators().iter().copied();
+        let own = own.filter(move |(_, op)| !only_found || *op == Op::In);
+        own.chain(self.nullable.then_some(("is_null", Op::IsNull)))
+    }
+
+    /// The condition that a value is to be put into.
+    pub fn condition(&self, op: Op, values: Vec<FilterValue>) -> Filter {
+        Filter { through: self.through.clone(), ..Filter::new(self.name, op, values) }
+    }
 }
 
 /// What a filter's field holds.
@@ -77,7 +107,7 @@ impl FilterKind {
     }
 
     /// The operators that make sense for it, by the name they have in a query string.
-    pub fn operators(&self) -> &'static [(&'static str, Op)] {
+    fn operators(&self) -> &'static [(&'static str, Op)] {
         const EQUAL: &[(&str, Op)] = &[("ne", Op::Ne), ("in", Op::In)];
         const ORDER: &[(&str, Op)] = &[
             ("ne", Op::Ne),

@@ -8,7 +8,7 @@ use bodega_kernel::{Code, Cx, Event, ListQuery, Page, Problem, Result, Tx};
 use futures::future::BoxFuture;
 use serde_json::Value;
 
-use crate::{ListRules, Schema, Transition};
+use crate::{ListRules, Load, Schema, Transition};
 
 /// Whether an operation changes anything.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -133,6 +133,8 @@ pub struct Operation {
     pub transition: Option<Transition>,
     /// What is worked out for it before its transaction is opened, where it has much to read.
     pub prepare: Option<Prepare>,
+    /// Reads many of what it gets at once, by their ids, where it gets one by its id.
+    pub by_ids: Option<Load>,
     /// The function behind it; only the corridor runs it.
     pub handler: Handler,
 }

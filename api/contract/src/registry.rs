@@ -2,11 +2,14 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use bodega_kernel::Event;
+use bodega_kernel::{Event, LINKED_MAX};
 use serde_json::Value;
 
 use crate::list::is_type;
-use crate::{Declared, Kind, Life, Link, Method, Operation, Output, Schemas, transition};
+use crate::{
+    Declared, FilterKind, FilterRule, Kind, Leads, Life, Link, Method, Operation, Output, Schemas,
+    id_prefix, transition,
+};
 
 /// Every resource there is.
 pub struct Registry {
@@ -98,6 +101,18 @@ impl Registry {
         self.resources.iter().find(|entry| entry.name == resource)?.life.as_ref()
     }
 
+    /// The list of a resource's objects.
+    pub fn list(&self, resource: &str) -> Option<&Operation> {
+        self.operations.iter().find(|one| one.resource == resource && one.list.is_some())
+    }
+
+    /// The list that a link leads to pages of, and the filter that finds what is on them.
+    pub fn pages(&self, link: &Link) -> Option<(&Operation, &FilterRule)> {
+        let Leads::Pages { filter, .. } = link.leads else { return None };
+        let list = self.list(link.target)?;
+        Some((list, list.list.as_ref()?.filter(filter)?))
+    }
+
     /// All schemas by name.
     pub fn schemas(&self) -> &Schemas {
         &self.schemas
@@ -179,6 +194,24 @@ impl Registry {
                 fault(field.is_none(), format!("{place}: a link with the name of a field"));
                 let key = view.and_then(|view| self.schemas.field(view, link.key));
                 fault(key.is_some(), format!("{place}: {} is not a field", link.key));
+                match link.leads {
+                    Leads::One(_) => {}
+                    Leads::Few { max, .. } => {
+                        let few = (1..=LINKED_MAX as u64).contains(&max);
+                        fault(few, format!("{place}: {max} are not few"));
+                    }
+                    Leads::Pages { filter, .. } => {
+                        let rule = self.pages(link).map(|(_, rule)| &rule.kind);
+                        let id = key.and_then(id_prefix);
+                        let own = id
+                            .is_some_and(|prefix| rule == Some(&FilterKind::Id(prefix.to_owned())));
+                        let target = link.target;
+                        fault(
+                            own,
+                            format!("{place}: {target}.list has no filter {filter} by its id"),
+                        );
+                    }
+                }
             }
         }
         for (name, schema) in &self.schemas.0 {

@@ -6,7 +6,8 @@ use std::str::FromStr;
 use std::sync::Arc;
 
 use bodega_kernel::{
-    Code, Cx, Event, Id, Linked, ListQuery, Noun, Page, Problem, Result, Row, Tx, problem,
+    Code, Cx, Event, Filter, Id, Linked, ListQuery, Noun, Page, Problem, Result, Row, Through, Tx,
+    problem,
 };
 use futures::future::BoxFuture;
 use sea_orm::{ColumnTrait, EntityTrait, ModelTrait};
@@ -51,6 +52,12 @@ pub struct Access {
 /// Ids in, what they lead to out, in one statement, or two where a table lies between.
 pub type Load = Arc<dyn Fn(Cx, Vec<Uuid>) -> BoxFuture<'static, Result<Linked>> + Send + Sync>;
 
+/// The filter that finds what objects lead to, the objects' ids, and what is asked of each one's list;
+/// the page of each out, in one statement, and one more where they are counted.
+pub type LoadPages = Arc<
+    dyn Fn(Cx, Filter, Vec<Uuid>, ListQuery) -> BoxFuture<'static, Result<Linked>> + Send + Sync,
+>;
+
 /// A way from objects of one resource to objects of another: `expand` and GraphQL walk the same one.
 #[derive(Clone)]
 pub struct Link {
@@ -60,10 +67,29 @@ pub struct Link {
     pub target: &'static str,
     /// The field that holds the key: `id`, or `brand_id`.
     pub key: &'static str,
-    /// Whether it leads to one object or to a list.
-    pub one: bool,
-    /// Loads what it leads to, for many objects at once.
-    pub load: Load,
+    /// To what of it, and how that is loaded for many objects at once.
+    pub leads: Leads,
+}
+
+/// To how much a link leads.
+#[derive(Clone)]
+pub enum Leads {
+    /// To one object.
+    One(Load),
+    /// To all there are, because a rule of the domain keeps them few.
+    Few {
+        /// How many that rule allows.
+        max: u64,
+        /// Loads them.
+        load: Load,
+    },
+    /// To a page, because there may be any number.
+    Pages {
+        /// The filter of the target's list that finds the same.
+        filter: &'static str,
+        /// Loads the first pages.
+        load: LoadPages,
+    },
 }
 
 /// A resource, complete but not yet in the registry. The methods that add an operation come in the
@@ -153,11 +179,26 @@ impl<V: Noun> Resource<V> {
             match (column, kind) {
                 (Ok(column), Some(kind)) => {
                     let nullable = column.def().is_null();
-                    self.rules().filters.push(FilterRule { name, kind, nullable });
+                    let (through, about) = (None, None);
+                    self.rules().filters.push(FilterRule { name, kind, nullable, through, about });
                 }
                 _ => self.fault(format!("cannot filter by {name}: not a column and a field")),
             }
         }
+        self
+    }
+
+    /// A filter of the list added last by objects that its rows do not name in a column: by the id of
+    /// a `T`, through a table in between. What it finds is said in a sentence.
+    pub fn filter_through<T: Noun>(
+        mut self,
+        name: &'static str,
+        through: Through,
+        about: &'static str,
+    ) -> Self {
+        let (kind, through) = (FilterKind::Id(T::PREFIX.to_owned()), Some(through));
+        let rule = FilterRule { name, kind, nullable: false, through, about: Some(about) };
+        self.rules().filters.push(rule);
         self
     }
 
@@ -185,6 +226,7 @@ impl<V: Noun> Resource<V> {
     pub fn get_with<F>(self, run: fn(Cx, Id<V>) -> F) -> Self
     where
         F: Future<Output = Result<V>> + Send + 'static,
+        Row<V>: ModelTrait<Entity = V::Entity>,
     {
         let handler = query(move |cx, input| match input.id() {
             Ok(id) => {
@@ -198,6 +240,8 @@ impl<V: Noun> Resource<V> {
         get.summary = format!("Get {}", self.parts.one());
         get.about = format!("One {} by its id.", self.parts.spoken());
         get.shaped = true;
+        get.by_ids =
+            Some(Arc::new(|cx, ids| Box::pin(async move { cx.linked_by_id::<V>(ids).await })));
         self.push(get)
     }
 
@@ -423,15 +467,17 @@ impl<V: Noun> Resource<V> {
     {
         let load: Load =
             Arc::new(|cx, ids| Box::pin(async move { cx.linked_by_id::<T>(ids).await }));
-        self.parts.links.push(Link { name, target: T::NAME, key, one: true, load });
+        self.parts.links.push(Link { name, target: T::NAME, key, leads: Leads::One(load) });
         self
     }
 
-    /// A link to the objects that name this one in a column: `variants` by their `product_id`.
+    /// A link to the few objects that name this one in a column: `variants` by their `product_id`. No
+    /// object has more of them than `max`: a rule that the domain keeps.
     pub fn has_many<T: Noun>(
         mut self,
         name: &'static str,
         column: <T::Entity as EntityTrait>::Column,
+        max: u64,
     ) -> Self
     where
         Row<T>: ModelTrait<Entity = T::Entity>,
@@ -440,17 +486,40 @@ impl<V: Noun> Resource<V> {
         let load: Load = Arc::new(move |cx, ids| {
             Box::pin(async move { cx.linked_children::<T>(column, ids).await })
         });
-        self.parts.links.push(Link { name, target: T::NAME, key: "id", one: false, load });
+        let leads = Leads::Few { max, load };
+        self.parts.links.push(Link { name, target: T::NAME, key: "id", leads });
         self
     }
 
-    /// A link of its own making: ids in, what they lead to out.
-    pub fn link<T: Noun, F>(mut self, name: &'static str, run: fn(Cx, Vec<Uuid>) -> F) -> Self
+    /// A link to any number of objects, which are shown by pages: those that the list of `T` finds
+    /// when `filter` is the id of this one.
+    pub fn has_pages<T: Noun>(mut self, name: &'static str, filter: &'static str) -> Self
+    where
+        Row<T>: ModelTrait<Entity = T::Entity>,
+        <T::Entity as EntityTrait>::Column: Copy,
+    {
+        let load: LoadPages = Arc::new(|cx, by, ids, query| {
+            Box::pin(async move { cx.pages_of::<T>(&by, ids, &query).await })
+        });
+        let leads = Leads::Pages { filter, load };
+        self.parts.links.push(Link { name, target: T::NAME, key: "id", leads });
+        self
+    }
+
+    /// A link of its own making to few objects, `max` of them by a rule of the domain: ids in, what
+    /// they lead to out.
+    pub fn link<T: Noun, F>(
+        mut self,
+        name: &'static str,
+        max: u64,
+        run: fn(Cx, Vec<Uuid>) -> F,
+    ) -> Self
     where
         F: Future<Output = Result<Linked>> + Send + 'static,
     {
         let load: Load = Arc::new(move |cx, ids| Box::pin(run(cx, ids)));
-        self.parts.links.push(Link { name, target: T::NAME, key: "id", one: false, load });
+        let leads = Leads::Few { max, load };
+        self.parts.links.push(Link { name, target: T::NAME, key: "id", leads });
         self
     }
 
@@ -572,6 +641,7 @@ impl Declared {
             deprecated: Vec::new(),
             prepare: None,
             transition: None,
+            by_ids: None,
             handler,
         }
     }

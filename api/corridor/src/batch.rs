@@ -123,6 +123,7 @@ pub fn batches() -> Declared {
         deprecated: Vec::new(),
         prepare: None,
         transition: None,
+        by_ids: None,
         handler: Handler::Batch,
     };
     Declared::bare(BATCH, "Many operations in one call", schemas, vec![operation])

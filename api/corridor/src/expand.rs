@@ -6,15 +6,15 @@
 
 use std::iter::zip;
 
-use bodega_contract::{Link, read_id};
-use bodega_kernel::{Cx, Linked, Problem, Result, Size, problem};
+use bodega_contract::{Leads, Link, read_id};
+use bodega_kernel::{Around, Cx, Linked, Op, Problem, Result, Size, problem};
 use futures::FutureExt;
 use futures::future::BoxFuture;
-use serde_json::Value;
+use serde_json::{Map, Value, json};
 use uuid::Uuid;
 
-use crate::Expand;
 use crate::corridor::{Corridor, authorize};
+use crate::query::{self, Expand};
 
 impl Corridor {
     /// Embeds links in objects of a resource, as `expand` does: by the same functions, and only with
@@ -30,11 +30,15 @@ impl Corridor {
         self.guarded(self.embed(cx, resource, objects, links)).await
     }
 
-    /// The links may be read with the scopes of the context.
+    /// The links may be read with the scopes of the context, and their pages as they are asked for.
     pub(crate) fn authorize_links(&self, cx: &Cx, resource: &str, links: &[Expand]) -> Result<()> {
         for node in links {
             if let Some(link) = self.link(resource, &node.link) {
                 authorize(&cx.scopes, self.registry().read_scope(link.target).unwrap_or("*"))?;
+                if let Some((list, _)) = self.registry().pages(link) {
+                    let read = query::pages(self.registry(), list, node.pages.as_ref());
+                    read.map_err(|problem| under(link, problem))?;
+                }
                 self.authorize_links(cx, link.target, &node.inner)?;
             }
         }
@@ -70,7 +74,7 @@ impl Corridor {
                     .map(|object| object[link.key].as_str().and_then(read_id))
                     .collect();
                 cx.wait_turn().await?;
-                let mut found = load(cx, link, &keys).await?;
+                let mut found = self.load(cx, link, node, &keys).await?;
                 let mut inner: Vec<&mut Value> =
                     found.objects.iter_mut().map(|(object, _)| object).collect();
                 let below = self.expand(cx, link.target, &mut inner, &node.inner).await?;
@@ -79,7 +83,7 @@ impl Corridor {
                 }
                 let sizes = count(cx, &found, &keys)?;
                 zip(&mut added, sizes).for_each(|(sum, size)| *sum = sum.and(size));
-                embed(objects, link, &keys, found);
+                self.place(objects, link, node, &keys, found);
             }
             Ok(added)
         }
@@ -89,14 +93,105 @@ impl Corridor {
     fn link(&self, resource: &str, name: &str) -> Option<&Link> {
         self.registry().links(resource).iter().find(|link| link.name == name)
     }
+
+    /// What a link leads to from these keys; nothing is asked where there are none.
+    async fn load(
+        &self,
+        cx: &Cx,
+        link: &Link,
+        node: &Expand,
+        keys: &[Option<Uuid>],
+    ) -> Result<Linked> {
+        let mut ids: Vec<Uuid> = keys.iter().flatten().copied().collect();
+        ids.sort_unstable();
+        ids.dedup();
+        if ids.is_empty() {
+            return Ok(Linked::default());
+        }
+        match &link.leads {
+            Leads::One(load) | Leads::Few { load, .. } => load(cx.clone(), ids).await,
+            Leads::Pages { load, .. } => {
+                let none = || Problem::internal(format!("no list for the link {}", link.name));
+                let (list, rule) = self.registry().pages(link).ok_or_else(none)?;
+                let query = query::pages(self.registry(), list, node.pages.as_ref())?;
+                let by = rule.condition(Op::Eq, Vec::new());
+                load(cx.clone(), by, ids, query).await.map_err(|problem| under(link, problem))
+            }
+        }
+    }
+
+    /// Puts what was found into the objects: the last to show a thing is given it, those before a
+    /// copy.
+    fn place(
+        &self,
+        objects: &mut [&mut Value],
+        link: &Link,
+        node: &Expand,
+        keys: &[Option<Uuid>],
+        found: Linked,
+    ) {
+        let mut left = vec![0_usize; found.objects.len()];
+        for place in keys.iter().flat_map(|key| places(&found, *key)) {
+            if let Some(left) = left.get_mut(*place) {
+                *left += 1;
+            }
+        }
+        let Linked { objects: mut shown, of, around, .. } = found;
+        for (object, key) in zip(objects, keys) {
+            let places = key.and_then(|key| of.get(&key)).map(Vec::as_slice).unwrap_or_default();
+            let mut values =
+                places.iter().map(|place| match (left.get_mut(*place), shown.get_mut(*place)) {
+                    (Some(left), Some((value, _))) => {
+                        *left -= 1;
+                        if *left == 0 { value.take() } else { value.clone() }
+                    }
+                    _ => Value::Null,
+                });
+            let value = match &link.leads {
+                Leads::One(_) => values.next().unwrap_or_default(),
+                Leads::Few { .. } => values.collect(),
+                Leads::Pages { .. } => {
+                    let around = key.and_then(|key| around.get(&key)).cloned().unwrap_or_default();
+                    let rows = values.collect();
+                    match &node.pages {
+                        Some(_) => page(rows, around),
+                        None => self.excerpt(link, &object[link.key], rows, around),
+                    }
+                }
+            };
+            object[node.name()] = value;
+        }
+    }
+
+    /// The first objects on a page, and where the rest is.
+    fn excerpt(&self, link: &Link, key: &Value, rows: Value, around: Around) -> Value {
+        let next = around.next_cursor.as_ref().zip(self.registry().pages(link));
+        let next_url = next.map(|(cursor, (list, by))| {
+            let key = key.as_str().unwrap_or_default();
+            format!("{}?{}={key}&cursor={cursor}", list.path, by.name)
+        });
+        json!({"data": rows, "has_more": next_url.is_some(), "next_url": next_url})
+    }
 }
 
-/// What a link leads to from these keys; nothing is asked where there are none.
-async fn load(cx: &Cx, link: &Link, keys: &[Option<Uuid>]) -> Result<Linked> {
-    let mut ids: Vec<Uuid> = keys.iter().flatten().copied().collect();
-    ids.sort_unstable();
-    ids.dedup();
-    if ids.is_empty() { Ok(Linked::default()) } else { (link.load)(cx.clone(), ids).await }
+/// The same problem, where it is about what was asked of a link.
+fn under(link: &Link, problem: Problem) -> Problem {
+    problem.under(&format!("/{}", link.name))
+}
+
+/// A page as the list's own operation shows it.
+fn page(rows: Value, around: Around) -> Value {
+    let Around { cursors, next_cursor, has_previous, total_count } = around;
+    let prev_cursor = cursors.first().filter(|_| has_previous).cloned();
+    let mut page = Map::with_capacity(5);
+    page.insert("data".to_owned(), rows);
+    page.insert("next_cursor".to_owned(), next_cursor.into());
+    page.insert("prev_cursor".to_owned(), prev_cursor.into());
+    if let Some(total) = total_count {
+        page.insert("total_count".to_owned(), total.into());
+    }
+    page.insert("cursors".to_owned(), cursors.into());
+    page.into()
 }
 
 /// How much is embedded in each object. Each thing found has been counted once, as it was read; here
@@ -104,6 +199,7 @@ async fn load(cx: &Cx, link: &Link, keys: &[Option<Uuid>]) -> Result<Linked> {
 fn count(cx: &Cx, found: &Linked, keys: &[Option<Uuid>]) -> Result<Vec<Size>> {
     let mut uses = vec![0_u64; found.objects.len()];
     let mut sizes = Vec::with_capacity(keys.len());
+    let mut pages = Size::default();
     for key in keys {
         let mut sum = Size::default();
         for place in places(found, *key) {
@@ -114,38 +210,17 @@ fn count(cx: &Cx, found: &Linked, keys: &[Option<Uuid>]) -> Result<Vec<Size>> {
             *uses += 1;
             sum = sum.and(*size);
         }
+        if let Some(around) = key.and_then(|key| found.around.get(&key)) {
+            // What is around a page is made for each place that it will stand in.
+            sum = sum.and(around.size());
+            pages = pages.and(around.size());
+        }
         sizes.push(sum);
     }
     let again =
         zip(&found.objects, uses).map(|((_, size), uses)| size.times(uses.saturating_sub(1)));
-    cx.budget.take(again.sum(), &problem::EXPANSION_TOO_LARGE)?;
+    cx.budget.take(again.sum::<Size>().and(pages), &problem::EXPANSION_TOO_LARGE)?;
     Ok(sizes)
-}
-
-/// Puts what was found into the objects: the last to show a thing is given it, those before a copy.
-fn embed(objects: &mut [&mut Value], link: &Link, keys: &[Option<Uuid>], found: Linked) {
-    let mut left = vec![0_usize; found.objects.len()];
-    for place in keys.iter().flat_map(|key| places(&found, *key)) {
-        if let Some(left) = left.get_mut(*place) {
-            *left += 1;
-        }
-    }
-    let Linked { objects: mut shown, of, .. } = found;
-    for (object, key) in zip(objects, keys) {
-        let places = key.and_then(|key| of.get(&key)).map(Vec::as_slice).unwrap_or_default();
-        let mut values =
-            places.iter().map(|place| match (left.get_mut(*place), shown.get_mut(*place)) {
-                (Some(left), Some((value, _))) => {
-                    *left -= 1;
-                    if *left == 0 { value.take() } else { value.clone() }
-                }
-                _ => Value::Null,
-            });
-        object[link.name] = match link.one {
-            true => values.next().unwrap_or_default(),
-            false => values.collect(),
-        };
-    }
 }
 
 fn places(found: &Linked, key: Option<Uuid>) -> &[usize] {

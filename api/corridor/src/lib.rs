@@ -23,6 +23,6 @@ mod visit;
 pub use batch::{BatchLine, BatchMethod, BatchRequest, BatchResult, BatchResults, batches};
 pub use corridor::{Answer, Call, Corridor};
 pub use followers::Place;
-pub use query::{Ask, Expand, PARAMETERS_MAX};
+pub use query::{Ask, Expand, PARAMETERS_MAX, Pages};
 pub use validate::check;
 pub use visit::{Leave, Outcome, Visit};

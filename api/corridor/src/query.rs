@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use bodega_contract::{FilterKind, ListRules, Operation, Registry, WrongValue};
+use bodega_contract::{FilterKind, LINK_ROWS, ListRules, Operation, Registry, WrongValue};
 use bodega_kernel::json::WHOLE_MAX;
 use bodega_kernel::{
     FieldError, Filter, FilterValue, ListQuery, Op, Problem, Result, Sort, Way, problem, text,
@@ -30,6 +30,31 @@ pub struct Expand {
     pub link: String,
     /// What to embed in what it brings.
     pub inner: Vec<Expand>,
+    /// What is asked of its pages, where it leads to any; else they are shown as `expand` shows them.
+    pub pages: Option<Pages>,
+}
+
+/// What is asked of the pages that a link leads to: as of the list that they are pages of.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Pages {
+    /// What they are called in the object: the same link may be asked for several times.
+    pub name: String,
+    /// The query string.
+    pub query: Vec<(String, String)>,
+    /// Filters that take several values: `status[in]`.
+    pub lists: Vec<(String, Vec<String>)>,
+}
+
+impl Expand {
+    /// A link as `expand` shows it.
+    pub fn of(link: &str) -> Self {
+        Self { link: link.to_owned(), ..Self::default() }
+    }
+
+    /// What it is called in the object.
+    pub(crate) fn name(&self) -> &str {
+        self.pages.as_ref().map_or(&self.link, |pages| &pages.name)
+    }
 }
 
 /// What a door with types of its own asks for, beside the query string.
@@ -41,6 +66,20 @@ pub struct Ask {
     pub lists: Vec<(String, Vec<String>)>,
     /// Which way to read a list, so that each row gets a cursor.
     pub way: Option<Way>,
+}
+
+/// What is asked of the pages that a link leads to.
+pub(crate) fn pages(
+    registry: &Registry,
+    list: &Operation,
+    asked: Option<&Pages>,
+) -> Result<ListQuery> {
+    let few = [("limit".to_owned(), LINK_ROWS.to_string())];
+    let way = asked.map(|_| Way::Forward);
+    let lists = asked.map(|pages| pages.lists.clone()).unwrap_or_default();
+    let query = asked.map_or(&few[..], |pages| &pages.query);
+    let shape = read(registry, list, query, Ask { links: Vec::new(), lists, way })?;
+    shape.list.ok_or_else(|| Problem::internal(format!("{} is no list", list.id)))
 }
 
 /// What a query string asked for.
@@ -192,7 +231,7 @@ impl Reader<'_> {
             );
         };
         let values = vec![FilterValue::Int(place)];
-        let filter = Filter { field: PLACE.to_owned(), op: Op::Gt, values };
+        let filter = Filter::new(PLACE, Op::Gt, values);
         self.list(|list| {
             list.after = Some(place);
             list.filters.push(filter);
@@ -215,27 +254,18 @@ impl Reader<'_> {
             Some((field, rest)) => (field, rest.strip_suffix(']')),
             None => (name, Some("")),
         };
-        let Some(rule) = self.rules().filters.iter().find(|rule| rule.name == field).cloned()
-        else {
+        let Some(rule) = self.rules().filter(field).cloned() else {
             return self.unknown(name);
         };
         let op = match operator {
             Some("") => Some(Op::Eq),
-            Some("is_null") if rule.nullable => Some(Op::IsNull),
             Some(operator) => {
-                let mut all = rule.kind.operators().iter();
-                all.find(|(known, _)| *known == operator).map(|(_, op)| *op)
+                rule.operators().find(|(known, _)| *known == operator).map(|(_, op)| op)
             }
             None => None,
         };
         let Some(op) = op else {
-            let known = rule
-                .kind
-                .operators()
-                .iter()
-                .map(|(known, _)| *known)
-                .collect::<Vec<_>>()
-                .join(", ");
+            let known = rule.operators().map(|(known, _)| known).collect::<Vec<_>>().join(", ");
             let (en, es) =
                 (format!("takes the operators {known}"), format!("acepta los operadores {known}"));
             return self.wrong(name, "unknown_operator", &en, &es);
@@ -248,7 +278,7 @@ impl Reader<'_> {
                 "acepta hasta 100 valores",
             );
         }
-        let kind = if op == Op::IsNull { FilterKind::Bool } else { rule.kind };
+        let kind = if op == Op::IsNull { FilterKind::Bool } else { rule.kind.clone() };
         let mut values = Vec::with_capacity(raw.len());
         for raw in raw {
             if op == Op::In && raw.chars().count() > IN_CHARS_MAX {
@@ -273,7 +303,7 @@ impl Reader<'_> {
                 }
             }
         }
-        self.list(|list| list.filters.push(Filter { field: field.to_owned(), op, values }));
+        self.list(|list| list.filters.push(rule.condition(op, values)));
     }
 
     fn fields(&mut self, value: &str) {
@@ -325,7 +355,7 @@ impl Reader<'_> {
                 };
                 resource = link.target;
                 let index = nodes.iter().position(|node| node.link == name).unwrap_or_else(|| {
-                    nodes.push(Expand { link: name.to_owned(), inner: Vec::new() });
+                    nodes.push(Expand::of(name));
                     nodes.len() - 1
                 });
                 nodes = &mut nodes[index].inner;

@@ -1,5 +1,6 @@
 //! Who was let in, and what they ask for: one call through most doors, several through some.
 
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -10,6 +11,7 @@ use bodega_kernel::budget::OBJECTS_PER_UNIT;
 use bodega_kernel::{Actor, Budget, Cx, Origin, Problem, Result, Size, problem};
 use chrono::{DateTime, Utc};
 use serde_json::Value;
+use uuid::Uuid;
 
 use crate::corridor::{Answer, Call, Corridor, authorize};
 use crate::noted::Noted;
@@ -223,6 +225,54 @@ impl Visit<'_> {
             authorize(&principal.scopes, operation.scope)?;
         }
         Ok(answer)
+    }
+
+    /// The objects with these ids, as the operation that gets one of them shows it, links embedded.
+    /// What is not there is missing. However many they are, they are read in one statement.
+    pub async fn find(
+        &self,
+        operation: &Operation,
+        ids: &[Uuid],
+        links: &[Expand],
+    ) -> Result<HashMap<Uuid, Value>> {
+        let by_ids = operation.by_ids.as_ref();
+        let by_ids = by_ids.ok_or_else(|| Problem::internal("not to be found by ids"))?;
+        let _turn = match self.budget.has_turn() {
+            true => None,
+            false => Some(self.corridor.turns.next(self.principal.organization, false).await?),
+        };
+        let cx = self.cx(operation.id);
+        authorize(&cx.scopes, operation.scope)?;
+        self.corridor.authorize_links(&cx, operation.resource, links)?;
+        let mut wanted = ids.to_vec();
+        wanted.sort_unstable();
+        wanted.dedup();
+        let read = async {
+            cx.wait_turn().await?;
+            let mut found = by_ids(cx.clone(), wanted).await?;
+            let objects = found.objects.iter_mut().map(|(object, _)| object).collect();
+            self.corridor.embed(&cx, operation.resource, objects, links).await?;
+            let versions = &self.corridor.platform.versions;
+            for (object, _) in &mut found.objects {
+                versions.downgrade(self.version, operation.id, object);
+            }
+            Ok(found)
+        };
+        let mut found = self.corridor.guarded(read).await?;
+        let place = |id: &Uuid| found.of.get(id).and_then(|places| places.first().copied());
+        // What is asked for again stands in the answer again.
+        let mut seen = HashSet::new();
+        let again = ids.iter().filter_map(place).filter(|place| !seen.insert(*place));
+        let again =
+            again.filter_map(|place| found.objects.get(place).map(|(one, _)| Size::of(one)));
+        self.budget.take(again.sum(), &problem::ANSWER_TOO_LARGE)?;
+        let places: Vec<_> =
+            found.of.iter().map(|(id, places)| (*id, places.first().copied())).collect();
+        let taken = places.into_iter().filter_map(|(id, place)| {
+            let (object, _) = found.objects.get_mut(place?)?;
+            Some((id, object.take()))
+        });
+        Ok(taken.collect())
     }
 
     /// Embeds links in objects of a resource: [`Corridor::embed_as`] the caller.

@@ -23,8 +23,34 @@ pub struct Linked {
     pub objects: Vec<(serde_json::Value, Size)>,
     /// Which of them each object that was asked for leads to, in order.
     pub of: HashMap<Uuid, Vec<usize>>,
+    /// What is around the page of each object, where the link leads to pages.
+    pub around: HashMap<Uuid, Around>,
     places: HashMap<Uuid, usize>,
     pairs: usize,
+}
+
+/// What is around a page that a link leads to.
+#[derive(Clone, Debug, Default)]
+pub struct Around {
+    /// A cursor a row, where the query says which way to go.
+    pub cursors: Vec<String>,
+    /// Where the next page starts, if there is one.
+    pub next_cursor: Option<String>,
+    /// Whether something comes before it.
+    pub has_previous: bool,
+    /// How many rows there are in all, where asked.
+    pub total_count: Option<u64>,
+}
+
+/// What a page takes beside what is on it.
+const AROUND_BYTES: u64 = 512;
+
+impl Around {
+    /// How large it is.
+    pub fn size(&self) -> Size {
+        let cursors: usize = self.cursors.iter().chain(&self.next_cursor).map(String::len).sum();
+        Size { objects: 0, bytes: AROUND_BYTES + cursors as u64 }
+    }
 }
 
 impl Linked {
@@ -143,7 +169,7 @@ impl Cx {
 }
 
 /// The id of a row.
-fn id_of<V: Noun>(row: &Row<V>) -> Uuid
+pub(crate) fn id_of<V: Noun>(row: &Row<V>) -> Uuid
 where
     Row<V>: ModelTrait<Entity = V::Entity>,
 {

@@ -11,15 +11,16 @@ use chrono::{DateTime, SecondsFormat, Utc};
 use entity::Owned;
 use sea_orm::sea_query::{ExprTrait, Order};
 use sea_orm::{
-    ColumnTrait, Condition, ConnectionTrait, DbBackend, EntityTrait, ModelTrait, PaginatorTrait,
-    QueryFilter, QueryOrder, QuerySelect, Select, sea_query,
+    ColumnTrait, Condition, ConnectionTrait, DbBackend, EntityName, EntityTrait, IdenStatic,
+    ModelTrait, PaginatorTrait, QueryFilter, QueryOrder, QuerySelect, Select, sea_query,
 };
 use sea_query::extension::postgres::PgExpr;
 use sea_query::{Expr, LikeExpr};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use crate::{Cx, FieldError, Noun, Problem, Result, Row, problem, text};
+use crate::pages::{Cut, Lists};
+use crate::{Cx, FieldError, Noun, Problem, Result, Row, Through, problem, text};
 
 const CURSOR_HOURS: i64 = 24;
 
@@ -72,6 +73,25 @@ pub struct Filter {
     pub op: Op,
     /// With what; several for [`Op::In`].
     pub values: Vec<FilterValue>,
+    /// How the rows are found, where the field is no column of theirs.
+    #[serde(skip)]
+    pub through: Option<Through>,
+}
+
+impl Filter {
+    /// A condition on a column.
+    pub fn new(field: impl Into<String>, op: Op, values: Vec<FilterValue>) -> Self {
+        Self { field: field.into(), op, values, through: None }
+    }
+
+    /// The ids among its values.
+    fn ids(&self) -> Vec<Uuid> {
+        let id = |value: &FilterValue| match value {
+            FilterValue::Uuid(id) => Some(*id),
+            _ => None,
+        };
+        self.values.iter().filter_map(id).collect()
+    }
 }
 
 /// What a list is sorted by; ties are broken by id, in the same direction.
@@ -133,7 +153,7 @@ pub struct Page<V> {
 
 /// What a cursor says, once opened: the row to go on from, and which way.
 #[derive(Serialize, Deserialize)]
-struct Place {
+pub(crate) struct Place {
     issued_h: i64,
     backward: bool,
     value: FilterValue,
@@ -158,14 +178,15 @@ impl Cx {
     where
         Row<V>: ModelTrait<Entity = V::Entity>,
     {
-        let backend = self.db().get_database_backend();
-        let mut rows = self.visible::<V>(rows)?;
-        for filter in &query.filters {
-            rows = rows.filter(condition::<V::Entity>(filter, backend)?);
-        }
-        let total_count = match query.count {
-            true => Some(rows.clone().count(self.db()).await?),
-            false => None,
+        let (mut rows, through) = self.filtered::<V>(rows, query, true)?;
+        let total_count = match (query.count, &through) {
+            (false, _) => None,
+            (true, None) => Some(rows.clone().count(self.db()).await?),
+            (true, Some((through, by))) => {
+                let list = Lists::FoundByAny(through, by);
+                let counted = self.count_lists(rows.clone(), &list).await?;
+                Some(counted.into_values().sum())
+            }
         };
 
         let context = self.context::<V>(query)?;
@@ -176,19 +197,21 @@ impl Cx {
         };
         let ascending = query.sort.descending == backward;
         let sort = column::<V::Entity>(&query.sort.field)?;
-        let id = V::Entity::ID;
         if let Some(place) = &place {
-            let columns = Expr::tuple([sort.into_expr(), id.into_expr()]);
-            let values = Expr::tuple([value(&place.value), place.id.into()].map(Expr::value));
-            rows = rows.filter(if ascending { columns.gt(values) } else { columns.lt(values) });
+            rows = from_place(rows, place, sort, ascending);
         }
-        let order = if ascending { Order::Asc } else { Order::Desc };
-        let mut found = rows
-            .order_by(sort, order.clone())
-            .order_by(id, order)
-            .limit(query.limit + 1)
-            .all(self.db())
-            .await?;
+        let limit = query.limit + 1;
+        let mut found = match &through {
+            Some((through, by)) => {
+                let cut = Cut { sort, ascending, limit };
+                self.found_by_any::<V>(rows, through, by, cut).await?
+            }
+            None => {
+                let order = if ascending { Order::Asc } else { Order::Desc };
+                let rows = rows.order_by(sort, order.clone()).order_by(V::Entity::ID, order);
+                rows.limit(limit).all(self.db()).await?
+            }
+        };
 
         let more = found.len() as u64 > query.limit;
         found.truncate(query.limit as usize);
@@ -211,13 +234,40 @@ impl Cx {
         Ok(Page { data, next_cursor, prev_cursor, total_count, cursors, reached: None })
     }
 
+    /// Those of these rows that the caller may see and for which all filters hold. Of those that go
+    /// through another table, one is `apart` if it may be: the rows are read through it.
+    pub(crate) fn filtered<'q, V: Noun>(
+        &self,
+        rows: Select<V::Entity>,
+        query: &'q ListQuery,
+        apart: bool,
+    ) -> Result<(Select<V::Entity>, Option<(&'q Through, Vec<Uuid>)>)> {
+        let backend = self.db().get_database_backend();
+        let mut rows = self.visible::<V>(rows)?;
+        let mut read_through = None;
+        for filter in &query.filters {
+            match &filter.through {
+                None => rows = rows.filter(condition::<V::Entity>(filter, backend)?),
+                Some(through) if apart && read_through.is_none() => {
+                    read_through = Some((through, filter.ids()));
+                }
+                Some(through) => {
+                    let (table, id) = (V::Entity::default().table_name(), V::Entity::ID.as_str());
+                    let (organization, by) = (self.organization, filter.ids());
+                    rows = rows.filter(through.finds(backend, organization, table, id, &by));
+                }
+            }
+        }
+        Ok((rows, read_through))
+    }
+
     /// What a cursor is tied to: whose list, of what, filtered and sorted how.
-    fn context<V: Noun>(&self, query: &ListQuery) -> Result<Vec<u8>> {
+    pub(crate) fn context<V: Noun>(&self, query: &ListQuery) -> Result<Vec<u8>> {
         let tied = (self.organization, V::NAME, &query.filters, &query.sort);
         serde_json::to_vec(&tied).map_err(Problem::internal)
     }
 
-    fn seal<V: Noun>(
+    pub(crate) fn seal<V: Noun>(
         &self,
         context: &[u8],
         row: &Row<V>,
@@ -242,7 +292,7 @@ impl Cx {
         Ok(self.platform.sealer.seal(context, &content))
     }
 
-    fn open(&self, context: &[u8], token: &str) -> Result<Place> {
+    pub(crate) fn open(&self, context: &[u8], token: &str) -> Result<Place> {
         let invalid = || {
             let detail = text("is not a cursor of this list", "no es un cursor de esta lista");
             Problem::new(&problem::INVALID_CURSOR).at(FieldError::query(
@@ -260,7 +310,19 @@ impl Cx {
     }
 }
 
-fn column<E: EntityTrait>(name: &str) -> Result<E::Column> {
+/// The rows that come after a place, in this order.
+pub(crate) fn from_place<E: Owned>(
+    rows: Select<E>,
+    place: &Place,
+    sort: E::Column,
+    ascending: bool,
+) -> Select<E> {
+    let columns = Expr::tuple([sort.into_expr(), E::ID.into_expr()]);
+    let values = Expr::tuple([value(&place.value), place.id.into()].map(Expr::value));
+    rows.filter(if ascending { columns.gt(values) } else { columns.lt(values) })
+}
+
+pub(crate) fn column<E: EntityTrait>(name: &str) -> Result<E::Column> {
     E::Column::from_str(name).map_err(|_| Problem::internal(format!("no column {name}")))
 }
 

@@ -155,14 +155,17 @@ fn any_json() -> impl Strategy<Value = Value> {
 async fn documents(db: Db) {
     let server = Server::start(db).await;
     let seeds: &[&str] = &[
-        "{ products(first: 3, sort: title_asc, filter: { status: { in: [active] } }) { nodes { id \
-         title brand { name } variants { sku prices { unit_price } } } pageInfo { endCursor } } }",
+        "{ products(first: 3, sort: TITLE_ASC, filter: { status: { in: [ACTIVE] } }) { nodes { id \
+         title brand { name } variants { sku prices { unitPrice { amount } } } } pageInfo { endCursor } } }",
         "query q($a: Boolean!, $n: Int = 3) { brands(first: $n) { edges { cursor node { ...f @skip\
          (if: $a) } } } } fragment f on Brand { id name }",
         "mutation { brandCreate(input: { name: \"\\ud83d\\ude00 x\", metadata: { a: \"b\" } }) { id } }",
         "{ __schema { types { name fields { name type { name ofType { name } } } } } }",
-        "{ a: category(id: \"cat_01h455vb4pex5vsknk084sn02q\") { parent { children { id } } } }",
+        "{ a: category(id: \"cat_01h455vb4pex5vsknk084sn02q\") { parent { children(first: 2, after: \"x\", \
+         filter: { name: { contains: \"a\" } }) { totalCount nodes { id } } } } }",
         "subscription { events(types: [\"brand.*\"]) { id type } }",
+        "{ node(id: \"brand_01h455vb4pex5vsknk084sn02q\") { id ... on Brand { name } } nodes(ids: \
+         [\"cat_01h455vb4pex5vsknk084sn02q\", \"x\"]) { __typename ...f } } fragment f on Node { id }",
     ];
     let document = (seeded(seeds), any_json(), prop::option::of("[a-z]{1,3}"));
     fuzz(&server, document, async |(query, variables, name)| {
@@ -179,6 +182,7 @@ async fn query_strings(db: Db) {
         "status=active&created_at[gte]=2026-01-01T00:00:00Z&sort=-title&limit=50&fields=id,title",
         "expand=variants.prices,brand,categories.parent.children&count=true&cursor=abc",
         "id[in]=prod_01h455vb4pex5vsknk084sn02q,prod_01h455vb4pex5vsknk084sn02r&title[contains]=%25_",
+        "category_id[in]=cat_01h455vb4pex5vsknk084sn02q&sort=title&count=true&expand=categories.products",
         "after=0&wait_s=0&type[starts_with]=brand.&sequence[gte]=1",
     ];
     let paths = vec!["/v1/products", "/v1/events", "/v1/brands", "/v1/webhook_deliveries"];

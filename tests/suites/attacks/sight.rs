@@ -205,7 +205,7 @@ impl Trial {
 
     async fn graphql(&self, reader: &Reader) {
         let (scopes, seen) = (&reader.scopes, self.seen(reader));
-        let query = "{ events(first: 100) { totalCount nodes { id object_type } } }";
+        let query = "{ events(first: 100) { totalCount nodes { id } } }";
         let call = self.walk.server.call_as(&reader.key, "POST", "/graphql");
         let told = call.json(&json!({ "query": query })).send().await.expect(200);
         let events = &told["data"]["events"];
@@ -280,8 +280,8 @@ impl Trial {
         }
         assert!(!tried.is_empty() || known.is_empty(), "{scopes:?}: no attempt is shown");
         if reader.has("events:read") {
-            let query = "{ webhookDeliveries(first: 50) { nodes { sequence event_type \
-                         event { object_type data } attempts { id } } } }";
+            let query = "{ webhookDeliveries(first: 50) { nodes { sequence event_type: eventType \
+                         event { object_type: objectType data } attempts { id } } } }";
             let call = walk.server.call_as(&reader.key, "POST", "/graphql");
             let told = call.json(&json!({ "query": query })).send().await.expect(200);
             let nodes = told["data"]["webhookDeliveries"]["nodes"].as_array().cloned();

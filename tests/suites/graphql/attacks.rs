@@ -160,7 +160,7 @@ async fn what_is_large_but_honest_is_answered(db: Db) {
     for n in 0..10 {
         let _ = write!(
             document,
-            " a{n}: products(first: 10) {{ nodes {{ ...p variants {{ sku prices {{ unit_price }} }} }} }}"
+            " a{n}: products(first: 10) {{ nodes {{ ...p variants {{ sku prices {{ unitPrice {{ amount }} }} }} }} }}"
         );
     }
     document.push_str(

@@ -2,12 +2,13 @@
 
 use std::collections::BTreeMap;
 
+use bodega_graphql::names::{camel, pascal, upper};
 use bodega_tests::{Answer, Server};
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
 use crate::walk::operations::Operation;
 
-const INTROSPECTION: &str = "{ __schema { types { kind name inputFields { name } enumValues { name } \
+const INTROSPECTION: &str = "{ __schema { types { kind name inputFields { name type { ...T } } enumValues { name } \
     fields(includeDeprecated: true) { name args { name type { ...T } } type { ...T } } } } } \
     fragment T on __Type { kind name ofType { kind name ofType { kind name ofType { kind name } } } }";
 
@@ -64,6 +65,32 @@ impl Graph {
         named(&self.root(list).field["type"]).trim_end_matches("Connection")
     }
 
+    /// The type of what an operation on one object answers with.
+    pub fn view(&self, operation: &Operation) -> &str {
+        named(&self.root(operation).field["type"])
+    }
+
+    /// The type of the objects that a link leads to from those of `kind`, and whether by pages.
+    pub fn link(&self, kind: &str, link: &str) -> (&str, bool) {
+        let found = self.fields(kind).iter().find(|field| field["name"] == *link);
+        let target = named(&found.unwrap_or_else(|| panic!("{kind} has no {link}"))["type"]);
+        match target.strip_suffix("Connection") {
+            Some(node) => (node, true),
+            None => (target, false),
+        }
+    }
+
+    /// A selection along links, with the id of each object; `first` of what comes by pages.
+    pub fn along(&self, kind: &str, links: &[&str], first: usize) -> String {
+        let Some((link, rest)) = links.split_first() else { return "id".to_owned() };
+        let (target, pages) = self.link(kind, link);
+        let inner = self.along(target, rest, first);
+        match pages {
+            true => format!("id {link}(first: {first}) {{ nodes {{ {inner} }} }}"),
+            false => format!("id {link} {{ {inner} }}"),
+        }
+    }
+
     /// The fields of the root of this name.
     pub fn fields(&self, kind: &str) -> &[Value] {
         let found = self.types.get(kind).unwrap_or_else(|| panic!("no type {kind}"));
@@ -75,7 +102,8 @@ impl Graph {
         let members = sample.as_object().unwrap_or_else(|| panic!("an object: {sample}"));
         let mut parts = Vec::new();
         for (name, value) in members {
-            let found = self.fields(kind).iter().find(|field| field["name"] == **name);
+            let name = camel(name);
+            let found = self.fields(kind).iter().find(|field| field["name"] == *name);
             let field = found.unwrap_or_else(|| panic!("{kind} has no field {name}"));
             let inner = named(&field["type"]);
             let sample = value.as_array().map_or(Some(value), |items| items.first());
@@ -84,10 +112,68 @@ impl Graph {
                     parts.push(format!("{name} {}", self.selection(inner, sample)));
                 }
                 (true, _) => parts.push(format!("{name} {{ __typename }}")),
-                (false, _) => parts.push(name.clone()),
+                (false, _) => parts.push(name),
             }
         }
         format!("{{ {} }}", parts.join(" "))
+    }
+
+    /// What an operation takes, as variables: what REST has in path, body and headers.
+    pub fn variables(
+        &self,
+        operation: &Operation,
+        id: Option<&str>,
+        body: Option<&Value>,
+        guards: &[(&str, Value)],
+    ) -> Value {
+        let root = self.root(operation);
+        let mut all = Map::new();
+        all.extend(id.map(|id| ("id".to_owned(), id.into())));
+        if let Some(body) = body {
+            let input = root.argument("input").unwrap_or_else(|| panic!("{}: no input", root.name));
+            let taken = self.said(input, body);
+            all.extend(taken.as_object().cloned().unwrap_or_default());
+        }
+        all.extend(guards.iter().map(|(name, value)| ((*name).to_owned(), value.clone())));
+        match root.argument("input") {
+            Some(_) => json!({"input": all}),
+            None => Value::Object(all),
+        }
+    }
+
+    /// What REST says, as GraphQL says it: a value of this type, going in or coming out.
+    pub fn said(&self, kind: &Value, value: &Value) -> Value {
+        let members = |fields: &Value| {
+            let given = value.as_object().into_iter().flatten();
+            let said = given.map(|(name, value)| {
+                let name = camel(name);
+                let mut fields = fields.as_array().into_iter().flatten();
+                let field = fields.find(|field| field["name"] == *name);
+                let said = field.map_or(value.clone(), |field| self.said(&field["type"], value));
+                (name, said)
+            });
+            Value::Object(said.collect())
+        };
+        if let Value::Array(items) = value {
+            let inner = inner(kind);
+            return items.iter().map(|item| self.said(inner, item)).collect();
+        }
+        let of = self.types.get(named(kind)).unwrap_or(&Value::Null);
+        match (of["kind"].as_str(), value) {
+            (Some("OBJECT"), Value::Object(_)) => members(&of["fields"]),
+            (Some("INPUT_OBJECT"), Value::Object(_)) => members(&of["inputFields"]),
+            (Some("ENUM"), Value::String(choice)) => upper(choice).into(),
+            _ => value.clone(),
+        }
+    }
+
+    /// What REST answers an operation with, as GraphQL says it.
+    pub fn answer(&self, operation: &Operation, rest: &Value) -> Value {
+        let kind = &self.root(operation).field["type"];
+        match operation.is_list() {
+            true => self.said(&json!({"name": self.node(operation)}), rest),
+            false => self.said(kind, rest),
+        }
     }
 
     /// A document that calls an operation with all the arguments that `variables` have, and selects
@@ -111,6 +197,12 @@ impl Graph {
 }
 
 impl<'a> Root<'a> {
+    /// The type of an argument.
+    pub fn argument(&self, name: &str) -> Option<&'a Value> {
+        let mut all = self.field["args"].as_array().into_iter().flatten();
+        all.find(|one| one["name"] == name).map(|one| &one["type"])
+    }
+
     /// A document with this selection.
     pub fn document(&self, variables: &Value, selection: &str) -> String {
         let given = variables.as_object().expect("variables");
@@ -142,19 +234,18 @@ fn written(kind: &Value) -> String {
 }
 
 /// The name of a type, without lists and "not null".
-fn named(kind: &Value) -> &str {
+pub fn named(kind: &Value) -> &str {
     match kind["name"].as_str() {
         Some(name) => name,
         None => named(&kind["ofType"]),
     }
 }
 
-fn pascal(name: &str) -> String {
-    let words = name.split('_').map(|word| word[..1].to_uppercase() + &word[1..]);
-    words.collect()
-}
-
-fn camel(name: &str) -> String {
-    let pascal = pascal(name);
-    pascal[..1].to_lowercase() + &pascal[1..]
+/// The type of a list's items.
+fn inner(kind: &Value) -> &Value {
+    match kind["kind"].as_str() {
+        Some("NON_NULL") => inner(&kind["ofType"]),
+        Some("LIST") => &kind["ofType"],
+        _ => kind,
+    }
 }

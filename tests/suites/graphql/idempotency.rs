@@ -20,13 +20,10 @@ async fn each_command_is_answered_again_to_its_name(db: Db) {
     for operation in walk.commands() {
         let id = &operation.id;
         let ready = walk.ready(operation).await;
-        let mut variables = json!({"idempotencyKey": fresh("once")});
-        if let Some(id) = &ready.id {
-            variables["id"] = id.as_str().into();
-        }
-        if let Some(body) = &ready.body {
-            variables["input"] = body.clone();
-        }
+        let name = fresh("once");
+        let (id_given, body) = (ready.id.as_deref(), ready.body.as_ref());
+        let guards = [("idempotencyKey", json!(name))];
+        let variables = graph.variables(operation, id_given, body, &guards);
         let root = graph.root(operation);
         let document = root.document(&variables, "{ __typename }");
         let rows = walk.rows().await;
@@ -42,8 +39,7 @@ async fn each_command_is_answered_again_to_its_name(db: Db) {
         assert_eq!(again["extensions"]["replayed"], json!([root.name]), "{id}: {again}");
         assert_eq!(walk.rows().await, done, "{id} is done twice");
         // REST knows the name as well.
-        let name = variables["idempotencyKey"].as_str().expect("a name");
-        let rest = walk.call(&ready).header("Idempotency-Key", name).send().await;
+        let rest = walk.call(&ready).header("Idempotency-Key", &name).send().await;
         assert_eq!(rest.status, operation.success(), "{id}: {}", rest.body);
         assert_eq!(rest.header("idempotent-replayed"), "true", "{id}");
     }
@@ -76,9 +72,8 @@ async fn named(walk: &Walk, name: &str, query: &str, variables: &Value) -> Answe
 
 async fn a_refusal_is_given_again_too(db: Db) {
     let walk = Walk::start(db).await;
-    let document = "mutation($input: BrandCreateInput!, $key: String) { \
-                    brandCreate(input: $input, idempotencyKey: $key) { id } }";
-    let variables = json!({"input": {"name": ""}, "key": fresh("refused")});
+    let document = "mutation($input: BrandCreateInput!) { brandCreate(input: $input) { id } }";
+    let variables = json!({"input": {"name": "", "idempotencyKey": fresh("refused")}});
     let key = &walk.server.live_key;
     let first = graph::send(&walk.server, key, document, &variables).await.expect(200);
     let again = graph::send(&walk.server, key, document, &variables).await.expect(200);

@@ -1,5 +1,6 @@
 //! Connections: the same pages, orders and filters as REST's lists, in both directions.
 
+use bodega_graphql::names::upper;
 use bodega_tests::{Db, both};
 use serde_json::{Value, json};
 
@@ -96,7 +97,9 @@ async fn each_sort_and_filter_shows_what_rest_shows(db: Db) {
             );
             let rest = walk.server.call("GET", &format!("{}?{query}", list.path)).send().await;
             let rest = rest.expect(200);
-            let variables = json!({"first": 100, "filter": {field: {operator: value}}});
+            let filter = json!({field: {operator: value}});
+            let kind = graph.root(list).argument("filter").expect("a filter");
+            let variables = json!({"first": 100, "filter": graph.said(kind, &filter)});
             let document = graph.root(list).document(&variables, "{ nodes { id } }");
             let key = &walk.server.live_key;
             let told = graph::send(&walk.server, key, &document, &variables).await.expect(200);
@@ -114,8 +117,8 @@ async fn each_sort_and_filter_shows_what_rest_shows(db: Db) {
             let rest = format!("{}?limit=10&sort={value}", list.path);
             let rest = walk.server.call("GET", &rest).send().await.expect(200);
             let choice = match value.strip_prefix('-') {
-                Some(field) => format!("{field}_desc"),
-                None => format!("{value}_asc"),
+                Some(field) => upper(&format!("{field}_desc")),
+                None => upper(&format!("{value}_asc")),
             };
             let (found, _) = ids(&walk, &name, &format!("first: 10, sort: {choice}")).await;
             let rows = rest["data"].as_array().expect("rows").iter();
@@ -135,7 +138,7 @@ async fn what_a_connection_cannot_do_is_refused(db: Db) {
         ("first: 101", "validation_failed"),
         ("last: -1", "validation_failed"),
         ("after: \"nonsense\"", "invalid_cursor"),
-        ("filter: {brand_id: {eq: \"prod_01k78agk00e008000000000001\"}}", "wrong_id_type"),
+        ("filter: {brandId: {eq: \"prod_01k78agk00e008000000000001\"}}", "wrong_id_type"),
     ] {
         let document = format!("{{ products({arguments}) {{ nodes {{ id }} }} }}");
         let key = &walk.server.live_key;

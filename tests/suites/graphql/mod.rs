@@ -5,6 +5,8 @@ pub mod graph;
 mod http;
 mod idempotency;
 mod lists;
+mod nodes;
+mod pages;
 mod parity;
 mod problems;
 mod statements;

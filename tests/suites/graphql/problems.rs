@@ -1,7 +1,8 @@
 //! What is refused through REST is refused through GraphQL and in a batch with the same code.
 
+use bodega_graphql::names::camel;
 use bodega_tests::{Db, both};
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 
 use super::graph::{self, Graph};
 use crate::walk::fixtures::{self, Origin};
@@ -12,6 +13,7 @@ both!(
     each_operation_is_refused_alike_through_every_door,
     a_link_takes_the_scope_to_read_it,
     who_is_nobody_gets_a_problem_document,
+    a_fault_is_named_as_it_was_written,
 );
 
 async fn each_operation_is_refused_alike_through_every_door(db: Db) {
@@ -69,21 +71,19 @@ async fn through_every_door(
     let Operation { id, method, .. } = ready.operation;
     let mut call = walk.call_as(key, ready);
     let mut line = json!({"method": method, "path": ready.path});
-    let mut variables = Map::new();
-    variables.extend(ready.id.clone().map(|id| ("id".to_owned(), Value::from(id))));
     if let Some(body) = &ready.body {
         line["body"] = body.clone();
-        variables.insert("input".to_owned(), body.clone());
     }
     if let Some(version) = version {
         call = call.header("If-Match", &format!("\"{version}\""));
         line["if_match"] = version.into();
-        variables.insert("ifMatch".to_owned(), version.into());
     }
+    let guards = version.map(|version| ("ifMatch", json!(version)));
+    let (id_given, body) = (ready.id.as_deref(), ready.body.as_ref());
+    let variables = graph.variables(ready.operation, id_given, body, guards.as_slice());
     let rest = call.send().await;
     let lines = json!({"operations": [line]});
     let batch = walk.server.call_as(key, "POST", "/v1/batch").json(&lines).send().await.expect(200);
-    let variables = Value::Object(variables);
     let selection =
         if ready.operation.is_list() { "{ pageInfo { endCursor } }" } else { "{ __typename }" };
     let root = graph.root(ready.operation);
@@ -96,9 +96,18 @@ async fn through_every_door(
     let extensions = &error["extensions"];
     assert_eq!(extensions["request_id"], told.header("request-id"), "{id}: {error}");
     assert_eq!(extensions["status"], rest.status, "{id}: {error}");
-    assert_eq!(extensions["errors"], rest.body["errors"], "{id}: {error}");
+    let places = |errors: &Value| errors.as_array().map(Vec::len).unwrap_or_default();
+    assert_eq!(places(&extensions["errors"]), places(&rest.body["errors"]), "{id}: {error}");
     if let Some(first) = rest.body["errors"].get(0) {
-        assert_eq!(extensions["pointer"], first["pointer"], "{id}: {error}");
+        let told = &extensions["errors"][0];
+        assert_eq!((&told["code"], &told["detail"]), (&first["code"], &first["detail"]), "{id}");
+        let pointer = first["pointer"].as_str().expect("a pointer");
+        let own = pointer.split('/').skip(1).map(|name| format!("/{}", camel(name)));
+        let own = format!("/input{}", own.collect::<String>());
+        assert_eq!(extensions["pointer"], own, "{id}: {error}");
+        assert_eq!((&told["pointer"], &told["in"]), (&json!(own), &json!("arguments")), "{id}");
+        let message = error["message"].as_str().unwrap_or_default();
+        assert!(message.contains(first["detail"].as_str().expect("a detail")), "{id}: {error}");
     }
     [&rest.body["code"], &extensions["code"], &batch["results"][0]["body"]["code"]]
         .map(|code| code.as_str().unwrap_or_default().to_owned())
@@ -109,7 +118,7 @@ async fn a_link_takes_the_scope_to_read_it(db: Db) {
     // Of what is planted there is a link to another area.
     let (_, key) = walk.server.key(&["audit:read"]).await;
     let whole = "{ deprecations(first: 1) { nodes { id key { name } } } }";
-    let part = "{ deprecations(first: 1) { nodes { id key_id } } }";
+    let part = "{ deprecations(first: 1) { nodes { id keyId } } }";
     let refused = graph::send(&walk.server, &key, whole, &json!({})).await.expect(200);
     let error = &refused["errors"][0];
     assert_eq!(error["extensions"]["code"], "insufficient_scope", "{refused}");
@@ -127,4 +136,66 @@ async fn who_is_nobody_gets_a_problem_document(db: Db) {
     nobody.expect_problem(401, "unauthenticated");
     let call = walk.server.call_without_key("POST", "/graphql").json(&json!({"query": "{ a }"}));
     call.send().await.expect_problem(401, "unauthenticated");
+}
+
+async fn a_fault_is_named_as_it_was_written(db: Db) {
+    let walk = Walk::start(db).await;
+    let server = &walk.server;
+    let none = "brand_01h455vb4pex5vsknk084sn02q";
+    for (document, pointer, message) in [
+        ("mutation { brandCreate(input: {name: \"\"}) { id } }", "/input/name", "name "),
+        (
+            "mutation { brandCreate(input: {name: \"x\", externalId: \"\"}) { id } }",
+            "/input/externalId",
+            "externalId ",
+        ),
+        (
+            "mutation { productCreate(input: {title: \"x\", options: [{name: \"\", values: [\"M\"]}]}) \
+             { id } }",
+            "/input/options/0/name",
+            "options.0.name ",
+        ),
+        (
+            &format!(
+                "mutation {{ productCreate(input: {{title: \"x\", brandId: \"{none}\"}}) {{ id }} }}"
+            ),
+            "/input/brandId",
+            "brandId: ",
+        ),
+        ("{ products(first: 0) { totalCount } }", "/first", "first must be from 1 to 100"),
+        ("{ products(last: 101) { totalCount } }", "/last", "last must be from 1 to 100"),
+        ("{ products(after: \"x\") { totalCount } }", "/after", "after "),
+        ("{ products(before: \"x\", last: 2) { totalCount } }", "/before", "before "),
+        (
+            "{ products(filter: {createdAt: {gte: \"x\"}}) { totalCount } }",
+            "/filter/createdAt/gte",
+            "filter.createdAt.gte ",
+        ),
+    ] {
+        let told = graph::send(server, &server.live_key, document, &json!({})).await.expect(200);
+        let error = &told["errors"][0];
+        let first = &error["extensions"]["errors"][0];
+        assert_eq!(error["extensions"]["pointer"], pointer, "{document}: {told}");
+        assert_eq!((&first["pointer"], &first["in"]), (&json!(pointer), &json!("arguments")));
+        let said = error["message"].as_str().unwrap_or_default();
+        let detail = first["detail"].as_str().expect("a detail");
+        assert!(said.starts_with(message) && said.ends_with(detail), "{document}: {said}");
+    }
+    // Kept with its key, a refusal is told the same again; a key in the header is no argument.
+    let key = fixtures::fresh("again");
+    let mut told = Vec::new();
+    for _ in 0..2 {
+        let body = json!({"query": "mutation { brandCreate(input: {name: \"\"}) { id } }"});
+        let call = server.call("POST", "/graphql").header("Idempotency-Key", &key).json(&body);
+        told.push(call.send().await.expect(200)["errors"][0].clone());
+    }
+    assert_eq!(told[0]["message"], told[1]["message"]);
+    assert_eq!(told[1]["extensions"]["pointer"], "/input/name");
+    let again = format!(
+        "mutation {{ brandCreate(input: {{name: \"y\", idempotencyKey: \"{key}\"}}) {{ id }} }}"
+    );
+    let told = graph::send(server, &server.live_key, &again, &json!({})).await.expect(200);
+    let extensions = &told["errors"][0]["extensions"];
+    assert_eq!(extensions["code"], "idempotency_key_reused", "{told}");
+    assert_eq!(extensions["pointer"], "/input/idempotencyKey", "{told}");
 }

@@ -13,7 +13,7 @@ const TWO: &[(&str, &str)] = &[("collection", "products")];
 
 /// How many statements a document costs that was asked before: the fewest of three, because the
 /// program runs some of its own now and then.
-async fn statements(walk: &Walk, document: &str) -> f64 {
+pub async fn statements(walk: &Walk, document: &str) -> f64 {
     let send = async || {
         let told = graph::send(&walk.server, &walk.server.live_key, document, &json!({})).await;
         let told = told.expect(200);
@@ -39,15 +39,16 @@ async fn a_link_costs_one_statement(db: Db) {
         assert_eq!(bare, 1.0, "{}", list.id);
         for path in list.choices("expand") {
             let links: Vec<&str> = path.split('.').collect();
-            let inner = links
-                .iter()
-                .rev()
-                .fold("id".to_owned(), |inner, link| format!("id {link} {{ {inner} }}"));
             // Named twice, by other names and in a fragment, a link is still one.
             let kind = graph.node(list);
+            let inner = graph.along(kind, &links, 3);
+            let again = match graph.link(kind, links[0]).1 {
+                true => "(first: 3) { nodes { __typename id } edges { cursor node { id } } }",
+                false => "{ __typename id }",
+            };
             let document = format!(
                 "{{ {name}(first: 3) {{ nodes {{ ...all }} edges {{ node {{ ...all }} }} }} }} \
-                 fragment all on {kind} {{ {inner} again: {first} {{ __typename id }} }}",
+                 fragment all on {kind} {{ {inner} again: {first} {again} }}",
                 first = links[0],
             );
             let found = statements(&walk, &document).await;
@@ -64,9 +65,9 @@ async fn rows_cost_no_statements_of_their_own(db: Db) {
     let walk = Walk::start(db).await;
     let document = |first: usize| {
         format!(
-            "{{ products(first: {first}, sort: created_at_asc) {{ nodes {{ id title brand {{ name }} \
+            "{{ products(first: {first}, sort: CREATED_AT_ASC) {{ nodes {{ id title brand {{ name }} \
              categories {{ name parent {{ name }} }} \
-             variants {{ sku prices {{ unit_price }} product {{ title }} }} }} }} }}"
+             variants {{ sku prices {{ unitPrice {{ amount }} }} product {{ title }} }} }} }} }}"
         )
     };
     let (few, many) =

@@ -93,7 +93,7 @@ async fn brand(server: &Server) -> Value {
 
 async fn events_come_to_who_asks_for_them(db: Db) {
     let server = started(db).await;
-    let all = "subscription { events { id type sequence object_id data } }";
+    let all = "subscription { events { id type sequence objectId data } }";
     let some = "subscription { events(types: [\"category.*\", \"brand.updated\"]) { type } }";
     let mut all = Events::of(&server, &server.live_key, all).await;
     let mut some = Events::of(&server, &server.live_key, some).await;
@@ -101,7 +101,7 @@ async fn events_come_to_who_asks_for_them(db: Db) {
     let (name, told) = all.next().await;
     assert_eq!(name, "next", "{told}");
     let event = &told["data"]["events"];
-    assert_eq!((&event["type"], &event["object_id"]), (&json!("brand.created"), &made["id"]));
+    assert_eq!((&event["type"], &event["objectId"]), (&json!("brand.created"), &made["id"]));
     assert_eq!(event["data"], made);
     assert!(event["sequence"].is_u64(), "{event}");
     let path = format!("/v1/brands/{}", made["id"].as_str().expect("an id"));
@@ -118,7 +118,7 @@ async fn events_come_to_who_asks_for_them(db: Db) {
         let (_, told) = all.next().await;
         let event = &told["data"]["events"];
         assert_ne!(event["data"]["name"], body["name"], "another's brand");
-        if event["object_id"] == last["id"] {
+        if event["objectId"] == last["id"] {
             break;
         }
     }
@@ -154,10 +154,10 @@ async fn a_follower_goes_on_where_it_was(db: Db) {
     let place = live.next().await.1["data"]["events"]["sequence"].as_i64().expect("a place");
     drop(live);
     let second = brand(&server).await;
-    let query = format!("subscription {{ events(after: {}) {{ object_id }} }}", place - 1);
+    let query = format!("subscription {{ events(after: {}) {{ objectId }} }}", place - 1);
     let mut again = Events::of(&server, &server.live_key, &query).await;
     for made in [first, second] {
-        assert_eq!(again.next().await.1["data"]["events"]["object_id"], made["id"]);
+        assert_eq!(again.next().await.1["data"]["events"]["objectId"], made["id"]);
     }
 }
 

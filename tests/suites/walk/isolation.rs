@@ -100,13 +100,15 @@ async fn shows_nothing_of_live(walk: &Walk, key: &str) {
         live.extend(rows.iter().map(|row| row["id"].as_str().expect("an id").to_owned()));
     }
     for list in walk.lists() {
-        let expand = list.choices("expand").join(",");
-        let query = if expand.is_empty() { String::new() } else { format!("&expand={expand}") };
-        let rows = walk.all(key, list, &query).await;
-        assert!(!rows.is_empty(), "{}: nothing in the list to look at", list.id);
-        let shown = rows.iter().flat_map(ids);
-        let foreign: BTreeSet<_> = shown.filter(|id| live.contains(id)).collect();
-        assert!(foreign.is_empty(), "{} shows {foreign:?}", list.id);
+        let paths = list.choices("expand");
+        let expand = paths.chunks(20).map(|paths| format!("&expand={}", paths.join(",")));
+        for query in std::iter::once(String::new()).chain(expand) {
+            let rows = walk.all(key, list, &query).await;
+            assert!(!rows.is_empty(), "{}: nothing in the list to look at", list.id);
+            let shown = rows.iter().flat_map(ids);
+            let foreign: BTreeSet<_> = shown.filter(|id| live.contains(id)).collect();
+            assert!(foreign.is_empty(), "{} shows {foreign:?}", list.id);
+        }
 
         // What the live organization's rows hold finds nothing here.
         let theirs = walk.all(&walk.server.live_key, list, "").await;

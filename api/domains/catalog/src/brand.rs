@@ -5,11 +5,12 @@ use bodega_kernel::values::{Name, Slug, Text, WebUrl};
 use bodega_kernel::{Event, Result, Tx, problem};
 use bodega_macros::object;
 
-use crate::CATALOG;
 use crate::common::slug;
+use crate::{CATALOG, Product};
 
 pub(crate) fn resource() -> Resource<Brand> {
     Resource::new(CATALOG, "A maker's name that goods carry")
+        .has_pages::<Product>("products", "brand_id")
         .list()
         .filter(["name", "slug"])
         .sort(["name"])

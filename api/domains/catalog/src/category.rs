@@ -4,11 +4,10 @@ use bodega_contract::Resource;
 use bodega_kernel::values::{Name, Slug, Text};
 use bodega_kernel::{Event, FieldError, Id, Patch, Problem, Result, Tx, problem, text};
 use bodega_macros::object;
-use entity::catalog::category::Column;
 use sea_orm::{ConnectionTrait, Statement};
 
-use crate::CATALOG;
 use crate::common::slug;
+use crate::{CATALOG, Product};
 
 /// How deep the tree may be, a root being at level 1.
 pub(crate) const LEVELS_MAX: usize = 10;
@@ -20,7 +19,8 @@ pub(crate) const TREE: &str = "category_tree";
 pub(crate) fn resource() -> Resource<Category> {
     Resource::new(CATALOG, "A node of the tree in which products are filed")
         .belongs_to::<Category>("parent", "parent_id")
-        .has_many::<Category>("children", Column::ParentId)
+        .has_pages::<Category>("children", "parent_id")
+        .has_pages::<Product>("products", "category_id")
         .list()
         .filter(["parent_id", "name", "slug"])
         .sort(["name"])

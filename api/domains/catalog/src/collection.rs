@@ -12,9 +12,12 @@ use uuid::Uuid;
 use crate::common::slug;
 use crate::{CATALOG, Product};
 
+/// How many products a collection has at most: the schema of `product_ids` says so.
+const PRODUCTS_MAX: u64 = 500;
+
 pub(crate) fn resource() -> Resource<Collection> {
     Resource::new(CATALOG, "Products picked to be shown together")
-        .link::<Product, _>("products", products_of)
+        .link::<Product, _>("products", PRODUCTS_MAX, products_of)
         .list()
         .filter(["title", "slug"])
         .sort(["title"])

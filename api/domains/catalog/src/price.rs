@@ -9,7 +9,7 @@ use crate::common::{parent, room};
 use crate::{CATALOG, Variant};
 
 /// How many prices a variant has at most.
-const PRICES_MAX: u64 = 100;
+pub(crate) const PRICES_MAX: u64 = 100;
 
 pub(crate) fn resource() -> Resource<Price> {
     Resource::new(CATALOG, "What a variant costs in a currency, from a quantity on")

@@ -3,7 +3,8 @@
 use bodega_contract::{Deleted, Resource};
 use bodega_kernel::values::{Distinct, Label, List, Slug, Text};
 use bodega_kernel::{
-    Cx, Event, FieldError, Id, Kept, LINKED_MAX, Linked, Problem, Result, Tx, problem, text,
+    Cx, Event, FieldError, Id, Kept, LINKED_MAX, Linked, Problem, Result, Through, Tx, problem,
+    text,
 };
 use bodega_macros::object;
 use entity::Owned;
@@ -16,10 +17,14 @@ use sea_orm::{
 };
 use uuid::Uuid;
 
+use crate::category::LEVELS_MAX;
 use crate::common::{children, slug};
 use crate::options::{check_names, misfit};
-use crate::variant::{Variant, remove};
+use crate::variant::{VARIANTS_MAX, Variant, remove};
 use crate::{Brand, CATALOG, Category, price};
+
+/// In how many categories a product is filed at most: the schema of `category_ids` says so.
+const CATEGORIES_MAX: u64 = 10;
 
 pub(crate) fn resource() -> Resource<Product> {
     use Status::{Active, Archived, Draft, Proposed, Rejected};
@@ -28,10 +33,19 @@ pub(crate) fn resource() -> Resource<Product> {
         "Something that is sold, stocked, fitted or booked, in one or more variants",
     )
     .belongs_to::<Brand>("brand", "brand_id")
-    .has_many::<Variant>("variants", variant::Column::ProductId)
-    .link::<Category, _>("categories", categories_of)
+    .has_many::<Variant>("variants", variant::Column::ProductId, VARIANTS_MAX)
+    .link::<Category, _>("categories", CATEGORIES_MAX, categories_of)
     .list()
     .filter(["title", "slug", "status", "kind", "brand_id"])
+    .filter_through::<Category>(
+        "category_id",
+        Through::table::<product_category::Entity>(
+            product_category::Column::ProductId,
+            product_category::Column::CategoryId,
+        )
+        .under::<category::Entity>(category::Column::ParentId, LEVELS_MAX),
+        "Only what is filed in this category, or in one below it.",
+    )
     .sort(["title"])
     .get()
     .create(create)

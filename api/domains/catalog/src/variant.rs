@@ -11,10 +11,11 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use crate::common::{children, parent, room};
+use crate::price::PRICES_MAX;
 use crate::{CATALOG, Price, Product, options};
 
 /// How many variants a product has at most.
-const VARIANTS_MAX: u64 = 100;
+pub(crate) const VARIANTS_MAX: u64 = 100;
 
 pub(crate) fn resource() -> Resource<Variant> {
     Resource::new(
@@ -22,7 +23,7 @@ pub(crate) fn resource() -> Resource<Variant> {
         "One thing that can be picked, scanned and priced: a product in one of its combinations",
     )
     .belongs_to::<Product>("product", "product_id")
-    .has_many::<Price>("prices", price::Column::VariantId)
+    .has_many::<Price>("prices", price::Column::VariantId, PRICES_MAX)
     .list()
     .filter(["product_id", "sku", "barcode"])
     .get()

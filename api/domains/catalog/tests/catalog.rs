@@ -5,11 +5,11 @@ use std::collections::HashSet;
 use std::sync::Arc;
 
 use bodega_catalog::import::{self, ImportRow, Imported};
-use bodega_contract::{Handler, Input, Registry, Reply, read_id};
+use bodega_contract::{Handler, Input, Leads, Registry, Reply, read_id};
 use bodega_kernel::values::{CountryCode, Label, LanguageTag, TimeZone};
 use bodega_kernel::{
-    Actor, Cx, Database, Keys, ListQuery, Origin, Platform, Problem, ScopeSet, Sort, SystemClock,
-    Tx, Versions,
+    Actor, Cx, Database, Keys, ListQuery, Op, Origin, Platform, Problem, ScopeSet, Sort,
+    SystemClock, Tx, Versions,
 };
 use bodega_kernel::{CurrencyCode, Metadata};
 use migration::MigratorTrait;
@@ -61,18 +61,7 @@ impl Shop {
         }
         let reply = match &operation.handler {
             Handler::Query(run) => {
-                let sort = Sort { field: "created_at".to_owned(), descending: true };
-                let filters = Vec::new();
-                input.list = Some(ListQuery {
-                    filters,
-                    sort,
-                    limit: 100,
-                    cursor: None,
-                    count: true,
-                    after: None,
-                    wait: Default::default(),
-                    way: None,
-                });
+                input.list = Some(whole());
                 run(self.cx(), input).await?
             }
             Handler::Command(run) => {
@@ -118,7 +107,14 @@ impl Shop {
         let links = self.registry.links(resource);
         let link = links.iter().find(|other| other.name == link).unwrap();
         let key = read_id(object[link.key].as_str().unwrap()).unwrap();
-        let found = (link.load)(self.cx(), vec![key]).await.unwrap();
+        let found = match &link.leads {
+            Leads::One(load) | Leads::Few { load, .. } => load(self.cx(), vec![key]).await,
+            Leads::Pages { load, .. } => {
+                let (_, rule) = self.registry.pages(link).unwrap();
+                load(self.cx(), rule.condition(Op::Eq, Vec::new()), vec![key], whole()).await
+            }
+        }
+        .unwrap();
         let places = found.of.get(&key).map(Vec::as_slice).unwrap_or_default();
         places.iter().map(|place| found.objects[*place].0.clone()).collect()
     }
@@ -141,6 +137,19 @@ impl Shop {
         let sku = format!("{sku}-{}", self.organization.simple());
         let body = json!({"product_id": id(product), "sku": sku});
         self.create("variant", body).await.unwrap()
+    }
+}
+
+fn whole() -> ListQuery {
+    ListQuery {
+        filters: Vec::new(),
+        sort: Sort { field: "created_at".to_owned(), descending: true },
+        limit: 100,
+        cursor: None,
+        count: true,
+        after: None,
+        wait: Default::default(),
+        way: None,
     }
 }
 

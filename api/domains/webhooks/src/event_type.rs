@@ -177,6 +177,7 @@ fn operation(
         deprecated: Vec::new(),
         prepare: None,
         transition: None,
+        by_ids: None,
         handler,
     }
 }

@@ -5,7 +5,7 @@ use bodega_kernel::{Cx, Event, Id, Noun, Problem, Result, Stateful, Tx, problem}
 use chrono::{DateTime, Utc};
 use entity::Owned;
 use entity::webhooks::webhook_delivery::{Column, DeliveryReason, DeliveryState, Entity, Model};
-use entity::webhooks::{event, webhook_attempt, webhook_endpoint};
+use entity::webhooks::{event, webhook_endpoint};
 use sea_orm::sea_query::{Expr, ExprTrait};
 use sea_orm::{ColumnTrait, Condition, QueryFilter};
 use serde::Serialize;
@@ -42,7 +42,7 @@ pub(crate) fn resource() -> Resource<WebhookDelivery> {
         .emits(&CANCELLED)
         .belongs_to::<WebhookEndpoint>("endpoint", "endpoint_id")
         .belongs_to::<EventEntry>("event", "event_id")
-        .has_many::<WebhookAttempt>("attempts", webhook_attempt::Column::DeliveryId)
+        .has_pages::<WebhookAttempt>("attempts", "delivery_id")
 }
 
 static RESENT: Event = Event::new("webhook_delivery.resent", "An event is sent again.");

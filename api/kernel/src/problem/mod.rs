@@ -191,6 +191,12 @@ impl Problem {
         self
     }
 
+    /// The same, where what is wrong stands deeper in the request.
+    pub fn under(mut self, place: &str) -> Self {
+        self.0.errors.iter_mut().for_each(|error| error.pointer.insert_str(0, place));
+        self
+    }
+
     /// Where in the request.
     pub fn at(mut self, error: FieldError) -> Self {
         self.0.errors.push(error);

@@ -209,7 +209,7 @@ fn categories() -> Declared {
         .sort(["name"])
         .get_with(get)
         .belongs_to::<Category>("parent", "parent_id")
-        .has_many::<Category>("children", entity::catalog::category::Column::ParentId)
+        .has_pages::<Category>("children", "parent_id")
         .into()
 }
 

@@ -47,10 +47,31 @@ async function fetcher(params) {
   return answer.json();
 }
 
-const root = ReactDOM.createRoot(document.getElementById('graphiql'));
-const EXAMPLE = '{\n  brands(first: 3) {\n    nodes { id name }\n    pageInfo { hasNextPage endCursor }\n  }\n}\n';
+const { GraphiQL, createElement, createRoot } = globalThis.graphiql;
+const root = createRoot(document.getElementById('graphiql'));
+const EXAMPLE = `{
+  products(first: 3, sort: TITLE_ASC, filter: { status: { in: [ACTIVE] } }) {
+    nodes {
+      id
+      title
+      externalId
+      variants {
+        sku
+        retailPrice {
+          amount
+          currency
+        }
+      }
+    }
+    pageInfo {
+      hasNextPage
+      endCursor
+    }
+  }
+}
+`;
 const show = () =>
-  root.render(React.createElement(GraphiQL, { key: token.value, fetcher, defaultQuery: EXAMPLE }));
+  root.render(createElement(GraphiQL, { key: token.value, fetcher, defaultQuery: EXAMPLE }));
 
 document.getElementById('key').addEventListener('submit', (event) => event.preventDefault());
 token.addEventListener('change', () => {

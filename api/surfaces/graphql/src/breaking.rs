@@ -36,16 +36,15 @@ fn compare(name: &str, old: &TypeDefinition, new: &TypeDefinition, broken: &mut 
     match (&old.kind, &new.kind) {
         (TypeKind::Scalar, TypeKind::Scalar) => {}
         (TypeKind::Object(old), TypeKind::Object(new)) => {
-            for field in &old.fields {
-                let field = &field.node;
-                let place = format!("{name}.{}", field.name.node);
-                let same =
-                    |other: &&Positioned<FieldDefinition>| other.node.name.node == field.name.node;
-                match new.fields.iter().find(same) {
-                    None => broken.push(format!("{place}: is gone")),
-                    Some(other) => output_field(&place, field, &other.node, broken),
+            for one in &old.implements {
+                if !new.implements.iter().any(|other| other.node == one.node) {
+                    broken.push(format!("{name}: is no {} any more", one.node));
                 }
             }
+            output_fields(name, &old.fields, &new.fields, broken);
+        }
+        (TypeKind::Interface(old), TypeKind::Interface(new)) => {
+            output_fields(name, &old.fields, &new.fields, broken);
         }
         (TypeKind::InputObject(old), TypeKind::InputObject(new)) => {
             inputs(name, &old.fields, &new.fields, broken);
@@ -59,6 +58,22 @@ fn compare(name: &str, old: &TypeDefinition, new: &TypeDefinition, broken: &mut 
             }
         }
         _ => broken.push(format!("{name}: is another kind of type")),
+    }
+}
+
+fn output_fields(
+    name: &str,
+    old: &[Positioned<FieldDefinition>],
+    new: &[Positioned<FieldDefinition>],
+    broken: &mut Vec<String>,
+) {
+    for field in old.iter().map(|one| &one.node) {
+        let place = format!("{name}.{}", field.name.node);
+        let same = |other: &&Positioned<FieldDefinition>| other.node.name.node == field.name.node;
+        match new.iter().find(same) {
+            None => broken.push(format!("{place}: is gone")),
+            Some(other) => output_field(&place, field, &other.node, broken),
+        }
     }
 }
 
@@ -127,7 +142,8 @@ mod tests {
 
     const SCHEMA: &str = "
         type Query { thing(id: ID!, name: String): Thing things(first: Int = 20): [Thing!]! }
-        type Thing { id: ID! name: String kind: Kind! }
+        interface Node { id: ID! key: Int }
+        type Thing implements Node { id: ID! key: Int name: String kind: Kind! }
         input ThingInput { name: String! kind: Kind = a }
         enum Kind { a b }
         scalar Money
@@ -145,10 +161,12 @@ mod tests {
             ("scalar Money", "", "Money: is gone"),
             ("scalar Money", "enum Money { a }", "Money: is another kind of type"),
             ("kind: Kind! }", "}", "Thing.kind: is gone"),
-            ("id: ID! name: String kind", "id: ID name: String kind", "Thing.id: was ID!, is ID"),
+            ("Thing implements Node", "Thing", "Thing: is no Node any more"),
+            ("Node { id: ID! key: Int }", "Node { id: ID! }", "Node.key: is gone"),
+            ("{ id: ID! key: Int name", "{ id: ID key: Int name", "Thing.id: was ID!, is ID"),
             (
-                "id: ID! name: String kind",
-                "id: String! name: String kind",
+                "{ id: ID! key: Int name",
+                "{ id: String! key: Int name",
                 "Thing.id: was ID!, is String!",
             ),
             ("[Thing!]!", "[Thing]!", "Query.things: was [Thing!]!, is [Thing]!"),

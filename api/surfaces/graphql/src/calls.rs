@@ -1,11 +1,12 @@
 //! From a root field to a call, and from a page to a connection.
 
 use bodega_contract::Operation;
-use bodega_corridor::{Ask, Call};
+use bodega_corridor::{Ask, Call, Pages};
 use bodega_kernel::{FieldError, Problem, Way, text};
-use serde_json::{Map, Value, json};
+use serde_json::Value;
+use sha2::{Digest, Sha256};
 
-use crate::model::{Object, PagePart};
+use crate::model::{ID, IDEMPOTENCY_KEY, IF_MATCH, INPUT, Object, PagePart};
 use crate::plan::{self, Picked};
 
 /// The call that a field of a query or a mutation stands for.
@@ -15,12 +16,19 @@ pub(crate) fn call<'a>(
     picked: &Picked<'_>,
     idempotency_key: Option<String>,
 ) -> Call<'a> {
-    let text = |name: &str| picked.arguments.get(name).and_then(Value::as_str).map(str::to_owned);
+    let mut body = picked.arguments.get(INPUT).cloned();
+    let mut take = |name: &str| match body.as_mut().and_then(Value::as_object_mut) {
+        // The members stay in the order they came: a retry by another door is then the same request.
+        Some(input) => input.shift_remove(name),
+        None => picked.arguments.get(name).cloned(),
+    };
+    let [id, if_match, own_key] = [ID, IF_MATCH, IDEMPOTENCY_KEY].map(&mut take);
+    let text = |value: Option<Value>| value.and_then(|value| value.as_str().map(str::to_owned));
     let mut call = Call {
-        id: text("id"),
-        body: picked.arguments.get("input").cloned(),
-        if_match: picked.arguments.get("ifMatch").and_then(Value::as_i64),
-        idempotency_key: text("idempotencyKey").or(idempotency_key),
+        id: text(id),
+        if_match: if_match.and_then(|version| version.as_i64()),
+        idempotency_key: text(own_key).or(idempotency_key),
+        body,
         ..Call::of(operation)
     };
     if operation.list.is_some() {
@@ -43,27 +51,44 @@ fn page(call: &mut Call<'_>, picked: &Picked<'_>) {
         );
         call.fault = Some(Problem::invalid(FieldError::query("last", "invalid", detail)));
     }
-    let [limit, cursor] = if back { backward } else { forward };
+    let Pages { query, lists, .. } = asked(picked, if back { backward } else { forward });
+    call.query.extend(query);
     call.ask = Ask {
         links: plan::page_links(&picked.fields),
-        lists: Vec::new(),
+        lists,
         way: Some(if back { Way::Backward } else { Way::Forward }),
     };
-    let mut put = |name: &str, value: String| call.query.push((name.to_owned(), value));
-    for (name, value) in [("limit", given(limit)), ("cursor", given(cursor))] {
-        value.into_iter().for_each(|value| put(name, plain(value)));
-    }
-    if let Some(sort) = given("sort").and_then(Value::as_str) {
-        put(
-            "sort",
-            match (sort.strip_suffix("_desc"), sort.strip_suffix("_asc")) {
-                (Some(field), _) => format!("-{field}"),
-                (None, field) => field.unwrap_or(sort).to_owned(),
-            },
-        );
+}
+
+/// What is asked of the pages that a link leads to.
+pub(crate) fn pages(picked: &Picked<'_>) -> Pages {
+    let pages = asked(picked, ["first", "after"]);
+    Pages { name: picked.pages.clone(), ..pages }
+}
+
+/// What the pages of a link are called in the object: by what is asked of them, since one link may be
+/// asked for in several ways. Short, however much is asked: each object that has them says it.
+pub(crate) fn pages_name(picked: &Picked<'_>) -> String {
+    let link = picked.field().map(|field| field.rest.as_str()).unwrap_or_default();
+    let asked = (picked.wants(PagePart::Total), &picked.arguments);
+    let asked = Sha256::digest(serde_json::to_vec(&asked).unwrap_or_default());
+    format!(
+        "{link}#{}",
+        asked.iter().take(16).map(|byte| format!("{byte:02x}")).collect::<String>()
+    )
+}
+
+/// What the arguments of a connection ask of a list.
+fn asked(picked: &Picked<'_>, [limit, cursor]: [&str; 2]) -> Pages {
+    let given = |name: &str| picked.arguments.get(name).filter(|value| !value.is_null());
+    let mut pages = Pages::default();
+    for (name, value) in
+        [("limit", given(limit)), ("cursor", given(cursor)), ("sort", given("sort"))]
+    {
+        pages.query.extend(value.map(|value| (name.to_owned(), plain(value))));
     }
     if picked.wants(PagePart::Total) {
-        put("count", "true".to_owned());
+        pages.query.push(("count".to_owned(), "true".to_owned()));
     }
     for (field, operators) in given("filter").and_then(Value::as_object).into_iter().flatten() {
         for (operator, value) in operators.as_object().into_iter().flatten() {
@@ -73,51 +98,15 @@ fn page(call: &mut Call<'_>, picked: &Picked<'_>) {
             };
             match value {
                 Value::Null => {}
-                Value::Array(items) => {
-                    call.ask.lists.push((name, items.iter().map(plain).collect()));
-                }
-                value => call.query.push((name, plain(value))),
+                Value::Array(items) => pages.lists.push((name, items.iter().map(plain).collect())),
+                value => pages.query.push((name, plain(value))),
             }
         }
     }
+    pages
 }
 
 /// A value as it would stand in a query string.
 fn plain(value: &Value) -> String {
     value.as_str().map_or_else(|| value.to_string(), str::to_owned)
-}
-
-/// A page as a connection: what of it is asked for.
-pub(crate) fn connection(picked: &Picked<'_>, mut page: Value) -> Value {
-    let mut take = |name: &str| page.get_mut(name).map(Value::take).unwrap_or_default();
-    let cursors = match take("cursors") {
-        Value::Array(cursors) => cursors,
-        _ => Vec::new(),
-    };
-    let (next, previous) = (take("next_cursor"), take("prev_cursor"));
-    let (total, rows) = (take("total_count"), take("data"));
-    let info = json!({
-        "hasNextPage": !next.is_null(),
-        "hasPreviousPage": !previous.is_null(),
-        "startCursor": cursors.first(),
-        "endCursor": cursors.last(),
-    });
-    let mut all = Map::new();
-    all.insert("pageInfo".to_owned(), info);
-    all.insert("totalCount".to_owned(), total);
-    if picked.wants(PagePart::Edges) {
-        if picked.wants(PagePart::Nodes) {
-            all.insert("nodes".to_owned(), rows.clone());
-        }
-        let rows = match rows {
-            Value::Array(rows) => rows,
-            _ => Vec::new(),
-        };
-        let each = rows.into_iter().zip(cursors);
-        let edges = each.map(|(node, cursor)| json!({"node": node, "cursor": cursor}));
-        all.insert("edges".to_owned(), edges.collect());
-    } else {
-        all.insert("nodes".to_owned(), rows);
-    }
-    all.into()
 }

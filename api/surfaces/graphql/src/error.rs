@@ -5,6 +5,10 @@ use bodega_contract::Caller;
 use bodega_kernel::{Problem, problem, text};
 use serde_json::{Map, Value, json};
 
+use crate::model::Model;
+use crate::places;
+use crate::plan::Picked;
+
 /// Something that went wrong with a document, or with one field of it.
 #[derive(Debug)]
 pub(crate) struct Fault {
@@ -51,6 +55,17 @@ impl Fault {
 
     /// The error of a GraphQL answer.
     pub(crate) fn to_json(&self, caller: &Caller) -> Value {
+        error(self.document(caller), self.message.as_deref(), &self.locations, &self.path)
+    }
+
+    /// The error of a field: places in its arguments are named as its caller wrote them.
+    pub(crate) fn of_field(&self, caller: &Caller, model: &Model, picked: &Picked<'_>) -> Value {
+        let mut document = self.document(caller);
+        places::rename(model, picked, &mut document);
+        error(document, self.message.as_deref(), &self.locations, &self.path)
+    }
+
+    fn document(&self, caller: &Caller) -> Value {
         let request_id = caller.request_id();
         if let Some(cause) = &self.problem.cause {
             let (path, code) = (&caller.path, self.problem.code.code);
@@ -62,7 +77,7 @@ impl Fault {
         {
             members.insert("retry_after".to_owned(), seconds.into());
         }
-        error(document, self.message.as_deref(), &self.locations, &self.path)
+        document
     }
 }
 
@@ -103,12 +118,14 @@ pub(crate) fn error(
     locations: &[Pos],
     path: &[Value],
 ) -> Value {
+    let first = places::first_fault(&document);
     let members = match document {
         Value::Object(members) => members,
         _ => Map::new(),
     };
-    let detail = members.get("detail").and_then(Value::as_str).unwrap_or_default();
-    let mut error = json!({ "message": message.unwrap_or(detail) });
+    let first = message.map(str::to_owned).or(first);
+    let detail = || members.get("detail").and_then(Value::as_str).unwrap_or_default().to_owned();
+    let mut error = json!({ "message": first.unwrap_or_else(detail) });
     if !locations.is_empty() {
         let at = |one: &Pos| json!({"line": one.line, "column": one.column});
         error["locations"] = locations.iter().map(at).collect();

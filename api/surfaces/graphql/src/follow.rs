@@ -210,7 +210,8 @@ impl Subscription {
             }
             Err(problem) => {
                 let path = vec![Value::from(root.key.as_str())];
-                errors.push(Fault::from(problem).at(path, root.position).to_json(&self.caller));
+                let fault = Fault::from(problem).at(path, root.position);
+                errors.push(fault.of_field(&self.caller, &self.service.engine.model, root));
                 writer.json(&Value::Null);
             }
         }

@@ -9,9 +9,9 @@ use bodega_kernel::{Problem, problem};
 use bodega_rest::http::Incoming;
 use flate2::read::GzDecoder;
 
-/// Nothing from elsewhere runs in the page. CodeMirror places its cursor and gutters by styles.
+/// Nothing from elsewhere runs in the page. The editor places its lines and cursor by styles.
 const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; \
-                      connect-src 'self'; img-src 'self' data:; font-src 'self' data:; \
+                      worker-src 'self'; connect-src 'self'; img-src 'self' data:; font-src 'self' data:; \
                       base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
 
 /// Files are as old as the program; what a browser has it asks again for.
@@ -33,13 +33,13 @@ struct File {
 const PAGE: File = plain("", HTML, include_bytes!("../assets/graphiql.html"));
 
 const FILES: &[File] = &[
-    plain("before.js", SCRIPT, include_bytes!("../assets/before.js")),
     plain("page.css", CSS, include_bytes!("../assets/page.css")),
     plain("page.js", SCRIPT, include_bytes!("../assets/page.js")),
     packed("graphiql.css", CSS, include_bytes!("../assets/vendor/graphiql.css.gz")),
     packed("graphiql.js", SCRIPT, include_bytes!("../assets/vendor/graphiql.js.gz")),
-    packed("react.js", SCRIPT, include_bytes!("../assets/vendor/react.js.gz")),
-    packed("react-dom.js", SCRIPT, include_bytes!("../assets/vendor/react-dom.js.gz")),
+    packed("editor.worker.js", SCRIPT, include_bytes!("../assets/vendor/editor.worker.js.gz")),
+    packed("graphql.worker.js", SCRIPT, include_bytes!("../assets/vendor/graphql.worker.js.gz")),
+    packed("json.worker.js", SCRIPT, include_bytes!("../assets/vendor/json.worker.js.gz")),
 ];
 
 const fn plain(name: &'static str, kind: &'static str, content: &'static [u8]) -> File {

@@ -3,14 +3,18 @@
 
 use async_graphql::dynamic::TypeRef;
 use async_graphql::parser::types::{Field as Selected, OperationDefinition, OperationType};
-use async_graphql::parser::types::{Selection, SelectionSet};
+use async_graphql::parser::types::{Selection, SelectionSet, TypeCondition};
 use async_graphql::{Name, Pos, Positioned};
 use bodega_corridor::Expand;
 use serde_json::{Map, Value};
 
+use crate::calls;
 use crate::document::Document;
 use crate::error::Fault;
-use crate::model::{Field, MUTATION, Model, Object, PagePart, QUERY, SUBSCRIPTION, Source, named};
+use crate::model::{
+    Field, MUTATION, Model, NODE, Node, Object, PagePart, QUERY, SUBSCRIPTION, Source, named,
+};
+use crate::names::Choices;
 use crate::values::{self, Variables};
 
 /// About so many fields of an object are different ones.
@@ -31,8 +35,23 @@ pub(crate) struct Picked<'a> {
     pub(crate) arguments: Map<String, Value>,
     /// The type of its objects, where it has any.
     pub(crate) object: Option<&'a Object>,
+    /// The operation behind it, where it is one; its place in the registry.
+    pub(crate) operation: Option<usize>,
+    /// Of objects of several types: the same field, once for each type.
+    pub(crate) parts: Vec<Part<'a>>,
+    /// What its value is one of, where it is a choice.
+    pub(crate) choices: Option<&'a Choices>,
     /// What to answer of each of them.
     pub(crate) fields: Vec<Picked<'a>>,
+    /// Of a link that leads to pages: what they are called in the object that has them.
+    pub(crate) pages: String,
+}
+
+/// A field that asks for objects by their ids, as far as those of one type go.
+pub(crate) struct Part<'a> {
+    pub(crate) picked: Picked<'a>,
+    /// Which of the ids are of this type, in order.
+    pub(crate) places: Vec<usize>,
 }
 
 /// Where a value comes from.
@@ -75,7 +94,9 @@ impl<'a> Plan<'a> {
     pub(crate) fn repeats(&self) -> u64 {
         fn most(fields: &[Picked<'_>]) -> u64 {
             let own = fields.len() as u64;
-            fields.iter().map(|field| most(&field.fields)).fold(own, u64::max)
+            let parts = fields.iter().flat_map(|field| &field.parts);
+            let inner = fields.iter().chain(parts.map(|part| &part.picked));
+            inner.map(|field| most(&field.fields)).fold(own, u64::max)
         }
         (most(&self.roots) / FIELDS_OF_ONE).max(1)
     }
@@ -94,7 +115,7 @@ impl<'a> Picker<'a> {
         };
         let mut groups: Vec<(&'a str, Vec<&'a Positioned<Selected>>)> = Vec::new();
         for set in sets {
-            self.collect(set, &mut groups)?;
+            self.collect(name, set, &mut groups)?;
         }
         let picked = groups.into_iter().map(|(key, group)| self.field(name, object, key, &group));
         picked.collect()
@@ -102,6 +123,7 @@ impl<'a> Picker<'a> {
 
     fn collect(
         &self,
+        kind: &str,
         set: &'a SelectionSet,
         groups: &mut Vec<(&'a str, Vec<&'a Positioned<Selected>>)>,
     ) -> Result<(), Fault> {
@@ -117,16 +139,21 @@ impl<'a> Picker<'a> {
                         None => groups.push((key, vec![field])),
                     }
                 }
-                // A fragment fits the one type there is, or the document is not valid.
+                // Only where any node may stand can a fragment be of another type than the object.
                 Selection::InlineFragment(inline) => {
-                    self.collect(&inline.node.selection_set.node, groups)?;
+                    let on = inline.node.type_condition.as_ref();
+                    if on.is_none_or(|on| fits(on, kind)) {
+                        self.collect(kind, &inline.node.selection_set.node, groups)?;
+                    }
                 }
                 Selection::FragmentSpread(spread) => {
                     let name = &spread.node.fragment_name.node;
                     let fragment = self.document.ast.fragments.get(name).ok_or_else(|| {
                         Fault::invalid(format!("There is no fragment \"{name}\"."), [spread.pos])
                     })?;
-                    self.collect(&fragment.node.selection_set.node, groups)?;
+                    if fits(&fragment.node.type_condition, kind) {
+                        self.collect(kind, &fragment.node.selection_set.node, groups)?;
+                    }
                 }
             }
         }
@@ -148,7 +175,11 @@ impl<'a> Picker<'a> {
             pick: Pick::TypeName(type_name),
             arguments: Map::new(),
             object: None,
+            operation: None,
+            parts: Vec::new(),
+            choices: None,
             fields: Vec::new(),
+            pages: String::new(),
         };
         let conflict = group.iter().find(|other| {
             other.node.name.node != first.node.name.node
@@ -177,13 +208,84 @@ impl<'a> Picker<'a> {
             false => fault,
         })?;
         picked.pick = Pick::Field(field);
+        picked.choices = self.model.enums.get(named(&field.kind)).map(|choice| &choice.values);
+        let sets: Vec<_> = group.iter().map(|one| &one.node.selection_set.node).collect();
+        match field.source {
+            Source::Operation(index) => picked.operation = Some(index),
+            Source::Node => {
+                let id = picked.arguments.get("id").and_then(Value::as_str);
+                if let Some(node) = id.and_then(|id| self.model.node(id)) {
+                    self.concrete(&mut picked, node, &sets)?;
+                }
+                return Ok(picked);
+            }
+            Source::Nodes => {
+                picked.parts = self.parts(&picked, field, &sets)?;
+                return Ok(picked);
+            }
+            _ => {}
+        }
         picked.object = self.model.objects.get(named(&field.kind));
         if picked.object.is_some() {
-            let sets: Vec<_> = group.iter().map(|one| &one.node.selection_set.node).collect();
             picked.fields = self.object(named(&field.kind), &sets)?;
+        }
+        if field.source == Source::Pages {
+            picked.pages = calls::pages_name(&picked);
         }
         Ok(picked)
     }
+
+    /// Makes a field for any node one for a node of this type.
+    fn concrete(
+        &self,
+        picked: &mut Picked<'a>,
+        node: &'a Node,
+        sets: &[&'a SelectionSet],
+    ) -> Result<(), Fault> {
+        picked.operation = Some(node.operation);
+        picked.object = self.model.objects.get(&node.name);
+        picked.fields = self.object(&node.name, sets)?;
+        Ok(())
+    }
+
+    /// A field for nodes of any types, type by type.
+    fn parts(
+        &self,
+        picked: &Picked<'a>,
+        field: &'a Field,
+        sets: &[&'a SelectionSet],
+    ) -> Result<Vec<Part<'a>>, Fault> {
+        let ids = picked.arguments.get("ids").and_then(Value::as_array);
+        let mut parts: Vec<(&Node, Part<'a>)> = Vec::new();
+        for (place, id) in ids.into_iter().flatten().enumerate() {
+            let Some(node) = id.as_str().and_then(|id| self.model.node(id)) else { continue };
+            if let Some((_, part)) = parts.iter_mut().find(|(one, _)| one.name == node.name) {
+                part.places.push(place);
+                continue;
+            }
+            let mut own = Picked {
+                key: picked.key.clone(),
+                position: picked.position,
+                pick: Pick::Field(field),
+                arguments: Map::new(),
+                object: None,
+                operation: None,
+                parts: Vec::new(),
+                choices: None,
+                fields: Vec::new(),
+                pages: String::new(),
+            };
+            self.concrete(&mut own, node, sets)?;
+            parts.push((node, Part { picked: own, places: vec![place] }));
+        }
+        Ok(parts.into_iter().map(|(_, part)| part).collect())
+    }
+}
+
+/// Whether a fragment is for objects of this type.
+fn fits(on: &Positioned<TypeCondition>, kind: &str) -> bool {
+    let on = on.node.on.node.as_str();
+    on == kind || on == NODE
 }
 
 /// Arguments in an order of their own: two of the same are the same in any order.
@@ -208,6 +310,12 @@ impl Picked<'_> {
         matches!(self.pick, Pick::Introspection)
     }
 
+    /// The same field for the value at this place of its list, where it has values of several types.
+    pub(crate) fn at(&self, place: usize) -> &Self {
+        let part = self.parts.iter().find(|part| part.places.binary_search(&place).is_ok());
+        part.map_or(self, |part| &part.picked)
+    }
+
     /// Whether a part of a page is asked for.
     pub(crate) fn wants(&self, part: PagePart) -> bool {
         let own = |one: &Self| one.field().is_some_and(|f| f.source == Source::Page(part));
@@ -219,8 +327,15 @@ impl Picked<'_> {
 pub(crate) fn links(fields: &[Picked<'_>]) -> Vec<Expand> {
     let mut all = Vec::new();
     for picked in fields {
-        if let Some(field) = picked.field().filter(|field| field.source == Source::Link) {
-            merge(&mut all, Expand { link: field.name.clone(), inner: links(&picked.fields) });
+        let Some(field) = picked.field() else { continue };
+        let link = Expand::of(&field.rest);
+        match field.source {
+            Source::Link => merge(&mut all, Expand { inner: links(&picked.fields), ..link }),
+            Source::Pages => {
+                let (inner, pages) = (page_links(&picked.fields), Some(calls::pages(picked)));
+                merge(&mut all, Expand { inner, pages, ..link });
+            }
+            _ => {}
         }
     }
     all
@@ -253,12 +368,12 @@ pub(crate) fn views<'p>(
         let field = picked.field().filter(|field| field.source == Source::Own)?;
         let links = links(&picked.fields);
         let resource = picked.object?.resource.filter(|_| !links.is_empty())?;
-        Some((field.name.as_str(), (resource, links)))
+        Some((field.rest.as_str(), (resource, links)))
     })
 }
 
 fn merge(all: &mut Vec<Expand>, one: Expand) {
-    match all.iter_mut().find(|known| known.link == one.link) {
+    match all.iter_mut().find(|known| known.link == one.link && known.pages == one.pages) {
         Some(known) => one.inner.into_iter().for_each(|inner| merge(&mut known.inner, inner)),
         None => all.push(one),
     }

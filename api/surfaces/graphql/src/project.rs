@@ -5,10 +5,10 @@ use std::io::Write as _;
 use async_graphql::dynamic::TypeRef;
 use bodega_kernel::budget::exceeded;
 use bodega_kernel::{Problem, problem};
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::error::Fault;
-use crate::model::Field;
+use crate::model::{Field, PagePart, Source};
 use crate::plan::{Pick, Picked};
 
 /// Writes answers, and gathers what is wrong with them.
@@ -119,13 +119,19 @@ impl<'a> Writer<'a> {
                         self.out.push(b',');
                     }
                     self.path.push(Segment::Index(index));
-                    self.value(inner, picked, item)?;
+                    self.value(inner, picked.at(index), item)?;
                     self.path.pop();
                 }
                 self.out.push(b']');
                 Ok(())
             }
             (_, Value::Object(_)) if picked.object.is_some() => self.object(&picked.fields, value),
+            (_, Value::String(rest)) if picked.choices.is_some() => {
+                // What the schema does not know goes out as it is.
+                let name = picked.choices.and_then(|choices| choices.name(rest));
+                let _ = write!(self.out, "\"{}\"", name.unwrap_or(rest));
+                Ok(())
+            }
             _ => {
                 self.json(value);
                 Ok(())
@@ -142,12 +148,69 @@ impl<'a> Writer<'a> {
                 Pick::TypeName(name) => self.json(&Value::from(*name)),
                 Pick::Introspection => self.out.extend_from_slice(b"null"),
                 Pick::Field(field) => {
-                    self.value(&field.kind, picked, &object[&field.name])?;
+                    self.field(field, picked, object)?;
                 }
             }
             self.path.pop();
         }
         self.out.push(b'}');
+        Ok(())
+    }
+
+    /// Writes a field of an object, or of a page of a list.
+    fn field(
+        &mut self,
+        field: &Field,
+        picked: &'a Picked<'_>,
+        object: &Value,
+    ) -> Result<(), Stopped> {
+        let kind = &field.kind;
+        match field.source {
+            Source::Pages => self.value(kind, picked, &object[&picked.pages]),
+            Source::Page(PagePart::Nodes) => self.value(kind, picked, &object["data"]),
+            Source::Page(PagePart::Total) => self.value(kind, picked, &object["total_count"]),
+            Source::Page(PagePart::Edges) => self.edges(picked, object),
+            Source::Page(PagePart::Info) => {
+                let cursors = object["cursors"].as_array();
+                let info = json!({
+                    "hasNextPage": !object["next_cursor"].is_null(),
+                    "hasPreviousPage": !object["prev_cursor"].is_null(),
+                    "startCursor": cursors.and_then(|all| all.first()),
+                    "endCursor": cursors.and_then(|all| all.last()),
+                });
+                self.value(kind, picked, &info)
+            }
+            _ => self.value(kind, picked, &object[&field.rest]),
+        }
+    }
+
+    /// Writes the rows of a page, each with its cursor.
+    fn edges(&mut self, picked: &'a Picked<'_>, page: &Value) -> Result<(), Stopped> {
+        let all = |name: &str| page[name].as_array().map(Vec::as_slice).unwrap_or_default();
+        self.out.push(b'[');
+        for (index, (row, cursor)) in all("data").iter().zip(all("cursors")).enumerate() {
+            if index > 0 {
+                self.out.push(b',');
+            }
+            self.path.push(Segment::Index(index));
+            self.out.push(b'{');
+            for (index, part) in picked.fields.iter().enumerate() {
+                self.key(index == 0, &part.key);
+                self.path.push(Segment::Key(&part.key));
+                match &part.pick {
+                    Pick::TypeName(name) => self.json(&Value::from(*name)),
+                    Pick::Introspection => self.out.extend_from_slice(b"null"),
+                    Pick::Field(field) => {
+                        let value = if field.rest == "cursor" { cursor } else { row };
+                        self.value(&field.kind, part, value)?;
+                    }
+                }
+                self.path.pop();
+            }
+            self.out.push(b'}');
+            self.path.pop();
+        }
+        self.out.push(b']');
         Ok(())
     }
 }

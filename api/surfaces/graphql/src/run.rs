@@ -2,21 +2,25 @@
 //! events, an audit row and a problem of its own.
 
 use async_graphql::parser::types::OperationType;
-use bodega_contract::{Caller, Deprecation, Operation};
+use bodega_contract::{Caller, Deprecation, Operation, read_id};
 use bodega_corridor::{Answer, Call, Visit};
-use bodega_kernel::{Problem, Result};
+use bodega_kernel::{FieldError, Problem, Result, text};
 use futures::StreamExt;
 use serde_json::Value;
 
 use crate::calls;
 use crate::engine::Engine;
 use crate::error::{self, Fault};
-use crate::model::{self, Field};
+use crate::model::{Field, Model, Source};
+use crate::places::{self, ARGUMENTS};
 use crate::plan::{self, Pick, Picked, Plan};
 use crate::project::Writer;
 
 /// So many reads of one request go on at once.
 const AT_ONCE: usize = 4;
+
+/// So many objects can be asked for by their ids in one field.
+const NODES_MAX: usize = 100;
 
 /// No answer is longer.
 pub(crate) const ANSWER_BYTES_MAX: usize = 8 * 1024 * 1024;
@@ -77,13 +81,19 @@ impl<'a> Run<'a> {
     }
 
     fn operation(&self, root: &Picked<'_>) -> Option<(&'static Operation, bool)> {
-        let field = root.field()?;
-        let operation = model::operation(self.engine.registry, &field.source)?;
+        let operation = self.engine.registry.operations().get(root.operation?)?;
         Some((operation, operation.list.is_some()))
     }
 
     async fn root(&self, root: &Picked<'_>, several: bool) -> Option<Told> {
-        let (operation, is_list) = self.operation(root)?;
+        if root.field()?.source == Source::Nodes {
+            return Some(self.nodes(root).await.unwrap_or_else(Told::Failed));
+        }
+        let Some((operation, is_list)) = self.operation(root) else {
+            // An id of no type there is.
+            let nowhere = root.field()?.source == Source::Node;
+            return nowhere.then(|| Told::Failed(Problem::not_found("object")));
+        };
         let key = self.idempotency_key.map(|key| match several {
             // Each field needs a name of its own.
             true => format!("{}#{}", key.trim().trim_matches('"'), root.key),
@@ -92,6 +102,32 @@ impl<'a> Run<'a> {
         let call = calls::call(operation, root.object, root, key);
         let told = self.call(root, call, is_list).await;
         Some(told.unwrap_or_else(Told::Failed))
+    }
+
+    /// The objects with the ids that are asked for: those of a type are one call.
+    async fn nodes(&self, root: &Picked<'_>) -> Result<Told> {
+        let ids = root.arguments.get("ids").and_then(Value::as_array).map(Vec::as_slice);
+        let ids = ids.unwrap_or_default();
+        if ids.len() > NODES_MAX {
+            let detail = text("has more than 100 ids", "tiene más de 100 ids");
+            return Err(Problem::invalid(FieldError::new(ARGUMENTS, "/ids", "too_many", detail)));
+        }
+        let ids: Vec<_> = ids.iter().map(|id| id.as_str().and_then(read_id)).collect();
+        let mut all = vec![Value::Null; ids.len()];
+        for part in &root.parts {
+            let Some((operation, _)) = self.operation(&part.picked) else { continue };
+            let wanted = part.places.iter().filter_map(|place| *ids.get(*place)?);
+            let wanted: Vec<_> = wanted.collect();
+            let links = plan::links(&part.picked.fields);
+            let found = self.visit.find(operation, &wanted, &links).await?;
+            for place in &part.places {
+                let object = ids.get(*place).and_then(|id| found.get(id.as_ref()?));
+                if let (Some(here), Some(object)) = (all.get_mut(*place), object) {
+                    *here = object.clone();
+                }
+            }
+        }
+        Ok(Told::Done { body: Value::Array(all), replayed: false })
     }
 
     async fn call(&self, root: &Picked<'_>, call: Call<'_>, is_list: bool) -> Result<Told> {
@@ -106,9 +142,6 @@ impl<'a> Run<'a> {
         if status >= 400 {
             return Ok(Told::Refused { body });
         }
-        if is_list {
-            body = calls::connection(root, body);
-        }
         if nested {
             embed(self.visit, &root.fields, &mut body).await?;
         }
@@ -118,6 +151,7 @@ impl<'a> Run<'a> {
 
 /// Writes what the fields of a plan's root are answered with.
 pub(crate) fn write(
+    model: &Model,
     plan: &Plan<'_>,
     told: Vec<Option<Told>>,
     introspected: &Value,
@@ -135,7 +169,7 @@ pub(crate) fn write(
                 let again =
                     matches!(told, Told::Done { replayed: true, .. } | Told::Refused { .. });
                 replays.extend(again.then(|| root.key.clone()));
-                errors.extend(write_one(&mut writer, root, field, told, caller));
+                errors.extend(write_one(&mut writer, model, (root, field), told, caller));
             }
             (Pick::Field(_), None) => writer.json(&Value::Null),
         }
@@ -148,8 +182,8 @@ pub(crate) fn write(
 /// Writes what a field is answered with; gives its error, where it has one.
 fn write_one<'w>(
     writer: &mut Writer<'w>,
-    root: &'w Picked<'_>,
-    field: &Field,
+    model: &Model,
+    (root, field): (&'w Picked<'_>, &Field),
     told: Told,
     caller: &Caller,
 ) -> Option<Value> {
@@ -159,8 +193,13 @@ fn write_one<'w>(
             writer.root(root, field, &body);
             return None;
         }
-        Told::Refused { body } => error::error(body, None, &[root.position], &path),
-        Told::Failed(problem) => Fault::from(problem).at(path, root.position).to_json(caller),
+        Told::Refused { mut body } => {
+            places::rename(model, root, &mut body);
+            error::error(body, None, &[root.position], &path)
+        }
+        Told::Failed(problem) => {
+            Fault::from(problem).at(path, root.position).of_field(caller, model, root)
+        }
     };
     writer.json(&Value::Null);
     Some(error)

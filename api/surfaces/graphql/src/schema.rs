@@ -4,8 +4,8 @@
 use std::sync::Arc;
 
 use async_graphql::dynamic::{
-    self, EnumItem, FieldFuture, InputObject, InputValue, Schema, SchemaError, SubscriptionField,
-    SubscriptionFieldFuture,
+    self, EnumItem, FieldFuture, InputObject, InputValue, Interface, InterfaceField, Schema,
+    SchemaError, SubscriptionField, SubscriptionFieldFuture, TypeRef,
 };
 use async_graphql::extensions::{
     Extension, ExtensionContext, ExtensionFactory, NextExecute, NextValidation,
@@ -16,7 +16,7 @@ use async_graphql::{
 
 use crate::model::Scalar;
 use crate::model::{
-    Argument, Enum, Field, Form, Input, MUTATION, Model, Object, QUERY, SUBSCRIPTION,
+    Argument, Enum, Field, Form, Input, MUTATION, Model, NODE, Object, QUERY, SUBSCRIPTION,
 };
 
 /// Builds the schema of a model.
@@ -41,18 +41,14 @@ pub(crate) fn build(model: &Model) -> Result<Schema, SchemaError> {
             _ => schema.register(object_type(name, object)),
         };
     }
+    schema = schema.register(node());
     // Both are bounded before it is asked: see `document`.
     schema.limit_recursive_depth(usize::from(u8::MAX)).extension(Steps).finish()
 }
 
 /// The schema as text.
 pub(crate) fn sdl(schema: &Schema) -> String {
-    schema.sdl_with_options(
-        SDLExportOptions::new()
-            .use_space_ident()
-            .include_specified_by()
-            .prefer_single_line_descriptions(),
-    )
+    schema.sdl_with_options(SDLExportOptions::new().use_space_ident().include_specified_by())
 }
 
 /// What of the way through async-graphql a request takes.
@@ -107,7 +103,6 @@ fn scalar_type(name: &str, scalar: &Scalar) -> dynamic::Scalar {
         (_, Value::Null) | (Form::Any, _) => true,
         (Form::Text, value) => matches!(value, Value::String(_)),
         (Form::Whole, Value::Number(number)) => number.is_i64(),
-        (Form::Object, value) => matches!(value, Value::Object(_)),
         (Form::Whole, _) => false,
     });
     match scalar.specified_by {
@@ -117,9 +112,9 @@ fn scalar_type(name: &str, scalar: &Scalar) -> dynamic::Scalar {
 }
 
 fn enum_type(name: &str, choice: &Enum) -> dynamic::Enum {
-    let items = choice.values.iter().map(|(value, about)| match about.as_str() {
-        "" => EnumItem::new(value),
-        about => EnumItem::new(value).description(about),
+    let items = choice.values.iter().map(|value| match value.about.as_str() {
+        "" => EnumItem::new(&value.name),
+        about => EnumItem::new(&value.name).description(about),
     });
     dynamic::Enum::new(name).description(&choice.about).items(items)
 }
@@ -145,7 +140,13 @@ fn argument(argument: &Argument) -> InputValue {
 
 fn object_type(name: &str, object: &Object) -> dynamic::Object {
     let empty = dynamic::Object::new(name).description(&object.about);
+    let empty = if object.is_node { empty.implement(NODE) } else { empty };
     object.fields.iter().fold(empty, |built, one| built.field(field(one)))
+}
+
+fn node() -> Interface {
+    let id = InterfaceField::new("id", TypeRef::named_nn(TypeRef::ID)).description("Its id.");
+    Interface::new(NODE).description("An object that can be asked for by its id alone.").field(id)
 }
 
 fn field(field: &Field) -> dynamic::Field {

@@ -13,7 +13,6 @@ use crate::cost::Cost;
 use crate::document::Document;
 use crate::engine::Engine;
 use crate::error::{Fault, Stop};
-use crate::model::operation;
 use crate::params::Params;
 use crate::persisted::Persisted;
 use crate::plan::Plan;
@@ -136,11 +135,11 @@ impl Service {
                 let write = move || -> Result<Written, Fault> {
                     let operation = document.operation(name.as_deref())?;
                     let plan = Plan::new(&engine.model, &document, &operation.node, &variables)?;
-                    Ok(run::write(&plan, told, &introspected, &caller))
+                    Ok(run::write(&engine.model, &plan, told, &introspected, &caller))
                 };
                 self.corridor.platform().apart.run(write).await??
             }
-            false => run::write(&plan, told, &introspected, caller),
+            false => run::write(model, &plan, told, &introspected, caller),
         };
         let (units, objects) = (visit.cost(), visit.budget().objects());
         let mut extensions = Map::new();
@@ -175,9 +174,10 @@ impl Service {
     }
 
     fn only(&self, plan: &Plan<'_>) -> Option<&'static Operation> {
-        let mut roots = plan.roots.iter().filter_map(|root| root.field());
-        let first = roots.next()?;
-        operation(self.engine.registry, &first.source).filter(|_| roots.next().is_none())
+        let mut roots = plan.roots.iter().filter(|root| root.field().is_some());
+        let first = roots.next()?.operation?;
+        let operation = self.engine.registry.operations().get(first);
+        operation.filter(|_| roots.next().is_none())
     }
 }
 

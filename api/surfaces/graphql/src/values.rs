@@ -1,4 +1,4 @@
-//! Values that come in: variables and arguments, held against their types.
+//! Values that come in: variables and arguments, held against their types, and put into REST's words.
 
 use std::collections::HashMap;
 
@@ -17,7 +17,7 @@ pub(crate) type Variables = HashMap<String, Value>;
 /// How deep lists and inputs may be in one another; JSON is held to the same by its parser.
 const DEPTH_MAX: usize = 32;
 
-/// The variables of an operation, each of its declared type.
+/// The variables of an operation, as they came, each of its declared type.
 pub(crate) fn variables(
     model: &Model,
     operation: &OperationDefinition,
@@ -37,13 +37,13 @@ pub(crate) fn variables(
             }
             (None, None) => continue,
         };
-        let value = coerce(model, &kind, value, 0).map_err(wrong)?;
+        coerce(model, &kind, &value, 0).map_err(wrong)?;
         all.insert(name.to_owned(), value);
     }
     Ok(all)
 }
 
-/// The arguments of a field, variables put in.
+/// The arguments of a field, variables put in: each by its own name, what is in it as REST says it.
 pub(crate) fn arguments(
     model: &Model,
     declared: &[Argument],
@@ -56,7 +56,7 @@ pub(crate) fn arguments(
         let value = own.and_then(|(_, value)| plain(&value.node, variables));
         let Some(value) = value else { continue };
         let at = own.map(|(name, _)| name.pos);
-        let value = coerce(model, &argument.kind, value, 0)
+        let value = coerce(model, &argument.kind, &value, 0)
             .map_err(|why| Fault::invalid(format!("Argument \"{}\" {why}", argument.name), at))?;
         all.insert(argument.name.clone(), value);
     }
@@ -98,8 +98,8 @@ fn plain(value: &Ast, variables: &Variables) -> Option<Value> {
     })
 }
 
-/// A value of a type, or what is wrong with it.
-fn coerce(model: &Model, kind: &TypeRef, value: Value, depth: usize) -> Result<Value, String> {
+/// A value of a type in REST's words, or what is wrong with it.
+fn coerce(model: &Model, kind: &TypeRef, value: &Value, depth: usize) -> Result<Value, String> {
     if depth > DEPTH_MAX {
         return Err("is nested too deep.".to_owned());
     }
@@ -110,7 +110,7 @@ fn coerce(model: &Model, kind: &TypeRef, value: Value, depth: usize) -> Result<V
         (TypeRef::NonNull(inner), value) => coerce(model, inner, value, depth),
         (_, Value::Null) => Ok(Value::Null),
         (TypeRef::List(inner), Value::Array(items)) => {
-            let items = items.into_iter().map(|item| coerce(model, inner, item, depth + 1));
+            let items = items.iter().map(|item| coerce(model, inner, item, depth + 1));
             Ok(Value::Array(items.collect::<Result<_, _>>()?))
         }
         (TypeRef::List(inner), one) => {
@@ -120,21 +120,22 @@ fn coerce(model: &Model, kind: &TypeRef, value: Value, depth: usize) -> Result<V
     }
 }
 
-fn named(model: &Model, name: &str, value: Value, depth: usize) -> Result<Value, String> {
+fn named(model: &Model, name: &str, value: &Value, depth: usize) -> Result<Value, String> {
     if let Some(input) = model.inputs.get(name) {
         return self::input(model, name, &input.fields, value, depth);
     }
-    let fits = match (model.enums.get(name), model.scalars.get(name)) {
-        (Some(choice), _) => value
-            .as_str()
-            .is_some_and(|given| choice.values.iter().any(|(value, _)| value == given)),
-        (_, Some(scalar)) => match scalar.form {
+    let wrong = || format!("is not a value of type \"{name}\".");
+    if let Some(choice) = model.enums.get(name) {
+        let rest = value.as_str().and_then(|given| choice.values.rest(given));
+        return rest.map(Value::from).ok_or_else(wrong);
+    }
+    let fits = match model.scalars.get(name) {
+        Some(scalar) => match scalar.form {
             Form::Text => value.is_string(),
             Form::Whole => value.is_i64(),
-            Form::Object => value.is_object(),
             Form::Any => true,
         },
-        _ => match name {
+        None => match name {
             TypeRef::INT => value.as_i64().is_some_and(|number| i32::try_from(number).is_ok()),
             TypeRef::FLOAT => value.is_number(),
             TypeRef::BOOLEAN => value.is_boolean(),
@@ -142,7 +143,7 @@ fn named(model: &Model, name: &str, value: Value, depth: usize) -> Result<Value,
             _ => value.is_string(),
         },
     };
-    if fits { Ok(value) } else { Err(format!("is not a value of type \"{name}\".")) }
+    if fits { Ok(value.clone()) } else { Err(wrong()) }
 }
 
 /// The members stay in the order they came: a retry by another door is then the same request.
@@ -150,7 +151,7 @@ fn input(
     model: &Model,
     name: &str,
     fields: &[Argument],
-    value: Value,
+    value: &Value,
     depth: usize,
 ) -> Result<Value, String> {
     let Value::Object(given) = value else {
@@ -166,12 +167,12 @@ fn input(
     }
     let mut all = Map::with_capacity(given.len());
     for (member, value) in given {
-        let Some(field) = fields.iter().find(|field| field.name == member) else {
+        let Some(field) = fields.iter().find(|field| field.name == *member) else {
             return Err(format!("has no field \"{member}\": it is of type \"{name}\"."));
         };
         let value = coerce(model, &field.kind, value, depth + 1)
             .map_err(|why| format!("at \"{member}\": {why}"))?;
-        all.insert(member, value);
+        all.insert(field.rest.clone(), value);
     }
     Ok(Value::Object(all))
 }

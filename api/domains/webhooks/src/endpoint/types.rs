@@ -36,7 +36,8 @@ pub struct WebhookEndpoint {
     /// The fields of the object that are sent; all, where empty.
     #[schema(max_items = 50)]
     pub fields: Vec<FieldName>,
-    /// A GraphQL selection that shapes `data`: `{ id title brand { name } }`.
+    /// A GraphQL selection that shapes `data`: `{ id title brandId brand { name } }`. What is sent then
+    /// has its names, as GraphQL answers; without one, names are as in REST.
     #[schema(max_length = 4000)]
     pub selection: Option<String>,
     /// The scopes of the key that last set the URL, the event types or the selection: only events of
@@ -255,8 +256,9 @@ pub struct WebhookEndpointCreate {
     #[schema(max_items = 50)]
     pub fields: Vec<FieldName>,
     /// A GraphQL selection that shapes `data`, links and all, with the rights of your key:
-    /// `{ id title brand { name } }`. It needs `event_types` of one kind of object; `fields` then
-    /// shapes `previous` only.
+    /// `{ id title brandId brand { name } }`. What is sent has the selection's names, as GraphQL
+    /// answers: `brandId`, and `ACTIVE` for the status `active`. It needs `event_types` of one kind of
+    /// object; `fields` then shapes `previous` only.
     #[schema(min_length = 1, max_length = 4000, examples("{ __typename }"))]
     pub selection: Option<String>,
     /// Your own headers.

@@ -161,7 +161,7 @@ impl Shop {
             None => FilterValue::Text(value.to_owned()),
         };
         let list = ListQuery {
-            filters: vec![Filter { field: field.to_owned(), op: Op::Eq, values: vec![value] }],
+            filters: vec![Filter::new(field, Op::Eq, vec![value])],
             sort: Sort { field: "created_at".to_owned(), descending: false },
             limit: 100,
             cursor: None,

@@ -175,24 +175,25 @@ fn sort(rules: &ListRules) -> Parameter {
 fn filters(rule: &FilterRule) -> Vec<Parameter> {
     let field = rule.name;
     let query = |name: &str, schema, about: &str| one(name, ParameterIn::Query, schema, about);
-    let mut all =
-        vec![query(field, filtered(&rule.kind), &format!("Only where `{field}` is this."))];
-    for (operator, _) in rule.kind.operators() {
+    let plain = format!("Only where `{field}` is this.");
+    let mut all = vec![query(field, filtered(&rule.kind), rule.about.unwrap_or(&plain))];
+    for (operator, _) in rule.operators() {
         let name = format!("{field}[{operator}]");
-        all.push(match *operator {
+        all.push(match operator {
             "in" => {
-                let about = format!("Only where `{field}` is one of these, parted by commas.");
-                listed(&name, filtered_in(&rule.kind), &about)
+                let plain = format!("Only where `{field}` is one of these, parted by commas.");
+                let about = rule.about.map(|about| format!("{about} Several, parted by commas."));
+                listed(&name, filtered_in(&rule.kind), &about.unwrap_or(plain))
+            }
+            "is_null" => {
+                let about = format!("Only where `{field}` is empty (`true`), or is not (`false`).");
+                query(&name, yes_or_no().into(), &about)
             }
             operator => {
                 let about = format!("Only where `{field}` {} this.", verb(operator));
                 query(&name, filtered(&rule.kind), &about)
             }
         });
-    }
-    if rule.nullable {
-        let about = format!("Only where `{field}` is empty (`true`), or is not (`false`).");
-        all.push(query(&format!("{field}[is_null]"), yes_or_no().into(), &about));
     }
     all
 }

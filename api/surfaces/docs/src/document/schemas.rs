@@ -2,14 +2,11 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use bodega_contract::Operation;
+use bodega_contract::{LINK_ROWS, Leads, Operation};
 use serde_json::{Value, json};
 
 use super::json::{or_null, reference, several, whole, word};
 use super::{Source, problem, spoken, webhooks};
-
-/// As many objects as one expansion brings.
-const EXPANSION_MAX: usize = 10_000;
 
 /// The page of a type. (Not its list: `PriceList` is a thing that a shop has.)
 pub(super) fn page_of(view: &str) -> String {
@@ -19,6 +16,11 @@ pub(super) fn page_of(view: &str) -> String {
 /// The type, cut to some of its fields.
 pub(super) fn fields_of(view: &str) -> String {
     format!("{view}Fields")
+}
+
+/// The first objects of a type that a link leads to.
+fn excerpt_of(view: &str) -> String {
+    format!("{view}Excerpt")
 }
 
 /// All schemas by name.
@@ -31,6 +33,12 @@ pub(super) fn components(source: &Source<'_>) -> BTreeMap<String, Value> {
         {
             link(source, resource, schema);
         }
+    }
+    let links = registry.resources().flat_map(|(resource, _)| registry.links(resource));
+    let paged: BTreeSet<_> =
+        links.filter(|link| registry.pages(link).is_some()).map(|link| link.target).collect();
+    for view in paged.into_iter().filter_map(|target| registry.view(target)) {
+        add(&mut all, excerpt_of(view), excerpt(view));
     }
     for operation in registry.operations() {
         if let Some(schema) = operation.input.as_ref().and_then(|input| all.get_mut(&input.name)) {
@@ -71,17 +79,64 @@ fn link(source: &Source<'_>, resource: &str, schema: &mut Value) {
     let Some(properties) = schema.get_mut("properties").and_then(Value::as_object_mut) else {
         return;
     };
+    let mut told = Vec::new();
     for link in source.registry.links(resource) {
         let Some(view) = source.registry.view(link.target) else { continue };
         let target = reference(view);
         let said = spoken(link.name);
         let about = format!("The {said}, where `expand` asks for `{}`.", link.name);
-        let property = match link.one {
-            true => json!({"description": about, "oneOf": [target, {"type": "null"}]}),
-            false => several(target, EXPANSION_MAX, &about),
+        let mut own = json!({"name": link.name, "target": view});
+        let property = match &link.leads {
+            Leads::One(_) => {
+                own["kind"] = "one".into();
+                json!({"description": about, "oneOf": [target, {"type": "null"}]})
+            }
+            Leads::Few { max, .. } => {
+                (own["kind"], own["max"]) = ("bounded".into(), (*max).into());
+                let about = format!("{about} All of them: there are never more than {max}.");
+                several(target, usize::try_from(*max).unwrap_or(usize::MAX), &about)
+            }
+            Leads::Pages { filter, .. } => {
+                (own["kind"], own["max"]) = ("page".into(), LINK_ROWS.into());
+                let list = source.registry.list(link.target).map(|list| list.path.as_str());
+                (own["list"], own["filter"]) = (list.into(), (*filter).into());
+                let about = format!(
+                    "{about} There may be any number: these are the first {LINK_ROWS}, newest \
+                     first, and `next_url` leads to the rest."
+                );
+                let mut excerpt = reference(&excerpt_of(view));
+                excerpt["description"] = about.into();
+                excerpt
+            }
         };
         properties.entry(link.name).or_insert(property);
+        told.push(own);
     }
+    if let Some(members) = schema.as_object_mut().filter(|_| !told.is_empty()) {
+        members.insert("x-links".to_owned(), told.into());
+    }
+}
+
+/// The first objects of a link that may lead to many.
+fn excerpt(view: &str) -> Value {
+    let about = "The path and query of the list that goes on after these, in the same order; null \
+                 where there are no more.";
+    json!({
+        "type": "object",
+        "description": format!(
+            "The first `{view}` objects that a link leads to, newest first, and where the rest is."
+        ),
+        "required": ["data", "has_more", "next_url"],
+        "properties": {
+            "data": several(
+                reference(view),
+                usize::try_from(LINK_ROWS).unwrap_or(usize::MAX),
+                "The first of them.",
+            ),
+            "has_more": {"type": "boolean", "description": "Whether there are more."},
+            "next_url": or_null(word("^/v1/[A-Za-z0-9_/?=&-]+$", 5_000, about)),
+        },
+    })
 }
 
 fn deprecate(schema: &mut Value, pointer: &str) {
@@ -95,7 +150,7 @@ fn deprecate(schema: &mut Value, pointer: &str) {
 fn cut(schema: &Value) -> Value {
     let mut cut = schema.clone();
     if let Some(members) = cut.as_object_mut() {
-        members.retain(|name, _| name != "required" && name != "examples");
+        members.retain(|name, _| !["required", "examples", "x-links"].contains(&name.as_str()));
         let about = "As much of the object as `fields` asks for.";
         members.insert("description".to_owned(), about.into());
     }

@@ -125,7 +125,13 @@ fn links_are_optional_members_of_the_type() {
     let category = &document["components"]["schemas"]["Category"];
     let reference = json!({"$ref": "#/components/schemas/Category"});
     assert_eq!(category["properties"]["parent"]["oneOf"], json!([reference, {"type": "null"}]));
-    assert_eq!(category["properties"]["children"]["items"], reference);
+    let children = &category["properties"]["children"];
+    assert_eq!(children["$ref"], "#/components/schemas/CategoryExcerpt");
+    let excerpt = &document["components"]["schemas"]["CategoryExcerpt"]["properties"]["data"];
+    assert_eq!((&excerpt["items"], &excerpt["maxItems"]), (&reference, &json!(10)));
+    let told = &category["x-links"];
+    assert_eq!(told[0], json!({"name": "parent", "target": "Category", "kind": "one"}));
+    assert_eq!((&told[1]["kind"], &told[1]["filter"]), (&json!("page"), &json!("parent_id")));
     let required = category["required"].as_array().unwrap();
     assert!(!required.contains(&json!("parent")) && required.contains(&json!("name")));
     let some = &document["components"]["schemas"]["CategoryFields"];

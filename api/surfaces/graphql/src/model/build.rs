@@ -1,12 +1,14 @@
 //! From the registry to the model.
 
-use async_graphql::dynamic::TypeRef;
-use bodega_contract::{Deprecation, Kind, Operation, Output, Registry};
+use std::collections::HashSet;
 
-use super::names::{camel, pascal};
+use async_graphql::dynamic::TypeRef;
+use bodega_contract::{Kind, Leads, Link, Operation, Registry};
+
 use super::types::{INT64, Types, required};
-use super::{Argument, Field, MUTATION, Model, Object, QUERY, SUBSCRIPTION, Source};
+use super::{Argument, Field, MUTATION, Model, Object, QUERY, SUBSCRIPTION, Source, named};
 use crate::follow;
+use crate::names::{camel, is_name};
 
 impl Model {
     /// Everything that the registry has, as GraphQL says it. Where it has a log that can be followed,
@@ -17,6 +19,7 @@ impl Model {
             inputs: Default::default(),
             enums: Default::default(),
             scalars: Default::default(),
+            nodes: Default::default(),
             faults: Vec::new(),
         };
         let mut types = Types { registry, model };
@@ -28,7 +31,9 @@ impl Model {
             fields.push(field);
         }
         types.links();
-        let root = |about: &str, fields| Object { about: about.to_owned(), fields, resource: None };
+        queries.extend(types.nodes());
+        let root =
+            |about: &str, fields| Object { about: about.to_owned(), fields, ..Object::default() };
         let roots = [
             (QUERY, root("What can be read.", queries)),
             (
@@ -45,66 +50,25 @@ impl Model {
             let object = root("What can be followed as it happens.", fields);
             types.model.objects.insert(SUBSCRIPTION.to_owned(), object);
         }
+        types.model.forget_unused();
+        types.model.say_own_names();
         types.model
     }
 }
 
+impl Model {
+    /// Leaves out the scalars that nothing is made of.
+    fn forget_unused(&mut self) {
+        let fields = self.objects.values().flat_map(|object| &object.fields);
+        let arguments = fields.clone().flat_map(|field| &field.arguments);
+        let arguments = arguments.chain(self.inputs.values().flat_map(|input| &input.fields));
+        let used = fields.map(|field| &field.kind).chain(arguments.map(|one| &one.kind));
+        let used: HashSet<_> = used.map(|kind| named(kind).to_owned()).collect();
+        self.scalars.retain(|name, _| used.contains(name));
+    }
+}
+
 impl Types<'_> {
-    fn root_field(&mut self, index: usize, operation: &Operation) -> Field {
-        let Operation { resource, verb, .. } = operation;
-        let plural = operation.path.strip_prefix("/v1/").unwrap_or(resource);
-        let (name, stem) = match *verb {
-            "get" => (camel(resource), String::new()),
-            "list" => (camel(plural), operation.output.schema().to_owned()),
-            verb => (camel(resource) + &pascal(verb), pascal(resource) + &pascal(verb)),
-        };
-        let mut arguments = Vec::new();
-        if operation.has_id() {
-            arguments.push(Argument::new("id", TypeRef::named_nn(TypeRef::ID), "The object's id."));
-        }
-        let kind = match &operation.output {
-            Output::Page(_) => {
-                let (kind, paging) = self.connection(operation, &stem);
-                arguments.extend(paging);
-                kind
-            }
-            Output::One(schema) => self.output(schema),
-        };
-        if let Some(input) = &operation.input {
-            let kind = self.input(&input.name);
-            self.deprecate(kind.type_name(), &operation.deprecated);
-            let about = "What the operation takes, as REST's body.";
-            arguments.push(Argument::new("input", required(kind, true), about));
-        }
-        if operation.kind != Kind::Query {
-            if operation.has_id() {
-                let about = "The version the object must have, as `If-Match` says it.";
-                arguments.push(Argument::new("ifMatch", TypeRef::named(INT64), about));
-            }
-            let about = "Your name for this call: with the same one it is done once, and answered \
-                         the same again for 48 hours.";
-            arguments.push(Argument::new("idempotencyKey", TypeRef::named(TypeRef::STRING), about));
-        }
-        let whole = operation.deprecated.iter().find(|what| what.field.is_none());
-        Field {
-            arguments,
-            deprecated: whole.map(reason),
-            source: Source::Operation(index),
-            ..Field::new(name, kind, about(operation))
-        }
-    }
-
-    /// Marks the fields of an input that go away.
-    fn deprecate(&mut self, input: &str, what: &[Deprecation]) {
-        let Some(input) = self.model.inputs.get_mut(input) else { return };
-        for field in &mut input.fields {
-            let named = |one: &&Deprecation| {
-                one.field.and_then(|pointer| pointer.strip_prefix('/')) == Some(&*field.name)
-            };
-            field.deprecated = what.iter().find(named).map(reason);
-        }
-    }
-
     /// The links of each resource, as fields of its objects.
     fn links(&mut self) {
         for (resource, _) in self.registry.resources() {
@@ -112,17 +76,11 @@ impl Types<'_> {
             let mut fields = Vec::new();
             for link in self.registry.links(resource) {
                 let Some(target) = self.registry.view(link.target) else { continue };
-                let target = self.output(target);
-                let (kind, about) = match link.one {
-                    true => {
-                        (target, format!("The {} that `{}` names.", spoken(link.name), link.key))
-                    }
-                    false => {
-                        let items = TypeRef::List(Box::new(required(target, true)));
-                        (required(items, true), format!("Its {}.", spoken(link.name)))
-                    }
-                };
-                fields.push(Field { source: Source::Link, ..Field::new(link.name, kind, about) });
+                if !is_name(link.name) {
+                    let fault = format!("{view}.{}: no name in GraphQL", link.name);
+                    self.model.faults.push(fault);
+                }
+                fields.push(self.link(link, target));
             }
             let Some(object) = self.model.objects.get_mut(view) else { continue };
             object.resource = Some(resource);
@@ -131,6 +89,35 @@ impl Types<'_> {
         let faults: Vec<_> =
             self.model.objects.iter().flat_map(|(name, object)| twice(name, object)).collect();
         self.model.faults.extend(faults);
+    }
+
+    /// A link to objects of this schema, as a field.
+    fn link(&mut self, link: &Link, target: &str) -> Field {
+        let said = spoken(link.name);
+        let (kind, about, source) = match (&link.leads, self.registry.list(link.target)) {
+            (Leads::One(_), _) => {
+                let about = format!("The {said} that `{}` names.", link.key);
+                (self.output(target), about, Source::Link)
+            }
+            (Leads::Pages { .. }, Some(list)) => {
+                let (kind, mut arguments) = self.connection(list, target);
+                // Each object's list is read from its start, or on from a place in it.
+                arguments.retain(|one| !["last", "before"].contains(&one.name.as_str()));
+                let about = format!("Its {said}, page by page.");
+                let field = Field::of(link.name, required(kind, true), about);
+                return Field { arguments, source: Source::Pages, ..field };
+            }
+            (Leads::Few { max, .. }, _) => {
+                let items = TypeRef::List(Box::new(required(self.output(target), true)));
+                let about = format!("Its {said}, never more than {max}.");
+                (required(items, true), about, Source::Link)
+            }
+            (Leads::Pages { .. }, None) => {
+                self.model.faults.push(format!("{}: pages of no list", link.name));
+                (self.output(target), String::new(), Source::Link)
+            }
+        };
+        Field { source, ..Field::of(link.name, kind, about) }
     }
 
     fn unique(&mut self, name: &str, object: &Object) {
@@ -178,7 +165,7 @@ impl Types<'_> {
             ];
             let about =
                 format!("A change of one of the organization's objects ({}).", spoken(resource));
-            let change = Object { about, fields: fields_of, resource: None };
+            let change = Object { about, fields: fields_of, ..Object::default() };
             self.model.objects.insert(name.clone(), change);
             let id = Argument::new("id", TypeRef::named(TypeRef::ID), "Only of this object.");
             let about = format!("Changes of objects of this kind ({}).", spoken(resource));
@@ -198,21 +185,9 @@ fn after() -> Argument {
 }
 
 fn twice(name: &str, object: &Object) -> Vec<String> {
-    let mut seen = std::collections::HashSet::new();
+    let mut seen = HashSet::new();
     let again = object.fields.iter().filter(|field| !seen.insert(field.name.as_str()));
     again.map(|field| format!("{name}.{}: there twice", field.name)).collect()
-}
-
-fn about(operation: &Operation) -> String {
-    let scope = match operation.scope {
-        "" => String::new(),
-        scope => format!("\n\nScope: `{scope}`."),
-    };
-    format!("{}: {}{scope}", operation.summary, operation.about)
-}
-
-fn reason(what: &Deprecation) -> String {
-    format!("Since {}; ends {}. Use {} instead.", what.since, what.sunset, what.instead)
 }
 
 fn spoken(name: &str) -> String {

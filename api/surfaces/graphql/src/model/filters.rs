@@ -1,4 +1,4 @@
-//! Filters as input objects: the operators of the query string, by the same names.
+//! Filters as input objects: the operators of the query string.
 
 use async_graphql::dynamic::TypeRef;
 use bodega_contract::{FilterKind, FilterRule};
@@ -21,7 +21,7 @@ impl Types<'_> {
             .iter()
             .map(|rule| {
                 let kind = self.operators(view, rule);
-                Argument::new(rule.name, TypeRef::named(kind), format!("By `{}`.", rule.name))
+                Argument::of(rule.name, TypeRef::named(kind), format!("By `{}`.", rule.name))
             })
             .collect();
         let about = "All that is given must hold.".to_owned();
@@ -55,7 +55,7 @@ impl Types<'_> {
                 "is_null" => TypeRef::named(TypeRef::BOOLEAN),
                 _ => TypeRef::named(&value),
             };
-            Argument::new(operator, kind, about)
+            Argument::of(operator, kind, about)
         });
         let fields = fields.collect();
         let about = "How to compare; all that is given must hold.".to_owned();
@@ -66,9 +66,7 @@ impl Types<'_> {
 
 /// The operators of a rule, and what they mean.
 fn operator_names(rule: &FilterRule) -> impl Iterator<Item = (&'static str, &'static str)> + use<> {
-    let null = rule.nullable.then_some("is_null");
-    let others: Vec<_> = rule.kind.operators().iter().map(|(name, _)| *name).collect();
-    let all = std::iter::once("eq").chain(others).chain(null);
+    let all = std::iter::once("eq").chain(rule.operators().map(|(name, _)| name));
     all.map(|name| {
         let about = match name {
             "eq" => "Equals.",

@@ -4,7 +4,8 @@ use async_graphql::dynamic::TypeRef;
 use bodega_contract::Operation;
 
 use super::types::Types;
-use super::{Argument, Enum, Field, Object, PagePart, Source};
+use super::{Argument, Field, Object, PagePart, Source};
+use crate::names::{Choice, upper};
 
 const PAGE_INFO: &str = "PageInfo";
 
@@ -25,7 +26,7 @@ impl Types<'_> {
             Field::new("node", TypeRef::NonNull(Box::new(node)), "The object."),
         ];
         let about = "An object and its place in a list.".to_owned();
-        self.model.objects.insert(edge.clone(), Object { about, fields, resource: None });
+        self.model.objects.insert(edge.clone(), Object { about, fields, ..Object::default() });
         let fields = vec![
             Field::new("edges", list(&edge), "The objects with their places.")
                 .from(Source::Page(PagePart::Edges)),
@@ -37,7 +38,9 @@ impl Types<'_> {
                 .from(Source::Page(PagePart::Total)),
         ];
         let about = "A page of a list.".to_owned();
-        self.model.objects.insert(connection.clone(), Object { about, fields, resource: None });
+        self.model
+            .objects
+            .insert(connection.clone(), Object { about, fields, ..Object::default() });
         (TypeRef::named(connection), self.paging(operation, stem))
     }
 
@@ -58,12 +61,13 @@ impl Types<'_> {
         let Some(rules) = &operation.list else { return all };
         let name = format!("{stem}Sort");
         let values = rules.sorts.iter().flat_map(|field| {
-            [("asc", "smallest"), ("desc", "largest")].map(|(way, first)| {
-                (format!("{field}_{way}"), format!("By `{field}`, the {first} first."))
+            [("asc", "", "smallest"), ("desc", "-", "largest")].map(|(way, sign, first)| Choice {
+                name: upper(&format!("{field}_{way}")),
+                rest: format!("{sign}{field}"),
+                about: format!("By `{field}`, the {first} first."),
             })
         });
-        let (about, values) = ("What a list is sorted by.".to_owned(), values.collect());
-        self.model.enums.insert(name.clone(), Enum { about, values });
+        self.choice(&name, "What a list is sorted by.".to_owned(), values.collect());
         all.push(plain("sort", &name, "The order; the newest first where it is not given."));
         if let Some(kind) =
             self.filter(&format!("{stem}Filter"), operation.output.schema(), &rules.filters)
@@ -83,6 +87,8 @@ impl Types<'_> {
             Field::new("endCursor", place, "The place of the last object."),
         ];
         let about = "What is before and after a page.".to_owned();
-        self.model.objects.insert(PAGE_INFO.to_owned(), Object { about, fields, resource: None });
+        self.model
+            .objects
+            .insert(PAGE_INFO.to_owned(), Object { about, fields, ..Object::default() });
     }
 }

@@ -6,14 +6,18 @@
 mod build;
 mod filters;
 mod lists;
-mod names;
+mod nodes;
+mod operations;
 mod types;
+mod words;
 
 use std::collections::BTreeMap;
 
+pub(crate) use operations::{ID, IDEMPOTENCY_KEY, IF_MATCH, INPUT};
+
+use crate::names::{Choices, camel};
 use async_graphql::Value;
 use async_graphql::dynamic::TypeRef;
-use bodega_contract::{Operation, Registry};
 
 /// Everything that can be asked.
 pub(crate) struct Model {
@@ -21,8 +25,21 @@ pub(crate) struct Model {
     pub(crate) inputs: BTreeMap<String, Input>,
     pub(crate) enums: BTreeMap<String, Enum>,
     pub(crate) scalars: BTreeMap<String, Scalar>,
+    /// What can be asked for by its id alone, by the prefix of its ids.
+    pub(crate) nodes: BTreeMap<&'static str, Node>,
     /// The declarations that cannot be said in GraphQL; a test keeps this empty.
     pub(crate) faults: Vec<String>,
+}
+
+/// What every object is that can be asked for by its id alone.
+pub(crate) const NODE: &str = "Node";
+
+/// A type that is a node.
+pub(crate) struct Node {
+    /// The type's name.
+    pub(crate) name: String,
+    /// The operation that gets one; its place in the registry.
+    pub(crate) operation: usize,
 }
 
 /// The roots, by the names that they have in the schema.
@@ -37,11 +54,15 @@ pub(crate) struct Object {
     pub(crate) fields: Vec<Field>,
     /// The resource whose objects these are: its links are fields too.
     pub(crate) resource: Option<&'static str>,
+    /// Whether it is a node.
+    pub(crate) is_node: bool,
 }
 
 /// A field of an object.
 pub(crate) struct Field {
     pub(crate) name: String,
+    /// What REST calls it.
+    pub(crate) rest: String,
     pub(crate) about: String,
     pub(crate) kind: TypeRef,
     pub(crate) arguments: Vec<Argument>,
@@ -52,12 +73,18 @@ pub(crate) struct Field {
 /// Where a field's value comes from.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) enum Source {
-    /// A member of the object, of the field's own name.
+    /// A member of the object, by REST's name.
     Own,
-    /// A link of the object's resource, of the field's own name.
+    /// A link of the object's resource, by REST's name.
     Link,
+    /// A link that leads to pages, by REST's name.
+    Pages,
     /// An operation; its place in the registry.
     Operation(usize),
+    /// Any object, by its id.
+    Node,
+    /// Any objects, by their ids.
+    Nodes,
     /// Changes of one resource's objects, or of all.
     Changes(Option<&'static str>),
     /// The page itself, seen in another way.
@@ -80,6 +107,8 @@ pub(crate) enum PagePart {
 /// An argument, or a field of an input.
 pub(crate) struct Argument {
     pub(crate) name: String,
+    /// What REST calls it.
+    pub(crate) rest: String,
     pub(crate) about: String,
     pub(crate) kind: TypeRef,
     pub(crate) default: Option<Value>,
@@ -96,7 +125,7 @@ pub(crate) struct Input {
 /// A choice.
 pub(crate) struct Enum {
     pub(crate) about: String,
-    pub(crate) values: Vec<(String, String)>,
+    pub(crate) values: Choices,
 }
 
 /// A value without parts, as far as GraphQL can tell.
@@ -114,10 +143,15 @@ pub(crate) enum Form {
     Text,
     /// A whole number.
     Whole,
-    /// An object.
-    Object,
     /// Anything.
     Any,
+}
+
+impl Model {
+    /// The type that an id is of.
+    pub(crate) fn node(&self, id: &str) -> Option<&Node> {
+        id.rsplit_once('_').and_then(|(prefix, _)| self.nodes.get(prefix))
+    }
 }
 
 impl Object {
@@ -127,9 +161,12 @@ impl Object {
 }
 
 impl Field {
+    /// A field that only GraphQL has.
     pub(crate) fn new(name: impl Into<String>, kind: TypeRef, about: impl Into<String>) -> Self {
+        let name = name.into();
         Self {
-            name: name.into(),
+            rest: name.clone(),
+            name,
             about: about.into(),
             kind,
             arguments: Vec::new(),
@@ -138,23 +175,26 @@ impl Field {
         }
     }
 
+    /// A field that REST has too.
+    pub(crate) fn of(rest: &str, kind: TypeRef, about: impl Into<String>) -> Self {
+        Self { rest: rest.to_owned(), ..Self::new(camel(rest), kind, about) }
+    }
+
     fn from(self, source: Source) -> Self {
         Self { source, ..self }
     }
 }
 
 impl Argument {
+    /// An argument that only GraphQL has.
     pub(crate) fn new(name: impl Into<String>, kind: TypeRef, about: impl Into<String>) -> Self {
         let (name, about) = (name.into(), about.into());
-        Self { name, about, kind, default: None, deprecated: None }
+        Self { rest: name.clone(), name, about, kind, default: None, deprecated: None }
     }
-}
 
-/// The operation that a root field stands for.
-pub(crate) fn operation<'a>(registry: &'a Registry, source: &Source) -> Option<&'a Operation> {
-    match source {
-        Source::Operation(index) => registry.operations().get(*index),
-        _ => None,
+    /// An argument that REST has too.
+    pub(crate) fn of(rest: &str, kind: TypeRef, about: impl Into<String>) -> Self {
+        Self { rest: rest.to_owned(), ..Self::new(camel(rest), kind, about) }
     }
 }
 

@@ -5,11 +5,8 @@ use async_graphql::{Name, Value};
 use bodega_contract::{Registry, id_prefix};
 use serde_json::{Value as Json, json};
 
-use super::names::{is_choice, is_name};
 use super::{Argument, Enum, Field, Form, Input, Model, Object, Scalar};
-
-/// Objects that are one value: an amount without its currency is nothing.
-const WHOLE_OBJECTS: &[&str] = &["Money"];
+use crate::names::{Choice, Choices, is_choice, is_name, upper};
 
 /// Any JSON.
 pub(crate) const JSON: &str = "JSON";
@@ -44,9 +41,25 @@ impl Types<'_> {
         self.reference(schema, Side::Out).kind
     }
 
-    /// The type of a body, by its schema's name.
-    pub(super) fn input(&mut self, schema: &str) -> TypeRef {
-        self.reference(schema, Side::In).kind
+    /// What a body takes, by its schema's name, as the fields of an input.
+    pub(super) fn body(&mut self, schema: &str) -> Vec<Argument> {
+        let rules = self.registry.schemas().0.get(schema).map(|one| self.whole(one));
+        let rules = rules.filter(|rules| rules["properties"].is_object());
+        match rules {
+            Some(rules) => self.input_fields(schema, &rules),
+            None => {
+                self.model.faults.push(format!("{schema}: a body that is no object with fields"));
+                Vec::new()
+            }
+        }
+    }
+
+    /// A choice of these values.
+    pub(super) fn choice(&mut self, name: &str, about: String, values: Vec<Choice>) {
+        let (values, shared) = Choices::new(values);
+        let shared = shared.into_iter().map(|value| format!("{name}.{value}: there twice"));
+        self.model.faults.extend(shared);
+        self.model.enums.insert(name.to_owned(), Enum { about, values });
     }
 
     /// The type of a view's field, as a value to compare with.
@@ -117,9 +130,12 @@ impl Types<'_> {
         if let Some(values) = rules["enum"].as_array() {
             let values: Vec<_> = values.iter().filter_map(Json::as_str).collect();
             if values.iter().all(|value| is_choice(value)) {
-                let values = values.iter().map(|value| ((*value).to_owned(), String::new()));
-                let values = values.collect();
-                self.model.enums.insert(name.to_owned(), Enum { about, values });
+                let values = values.into_iter().map(|value| Choice {
+                    name: upper(value),
+                    rest: value.to_owned(),
+                    about: String::new(),
+                });
+                self.choice(name, about, values.collect());
             } else {
                 // GraphQL's choices are names; `catalog:read` is none.
                 let about = format!("{about} One of: {}.", values.join(", "));
@@ -129,10 +145,6 @@ impl Types<'_> {
         }
         let object = rules["properties"].is_object();
         match rules["type"].as_str() {
-            Some("object") if WHOLE_OBJECTS.contains(&name) => {
-                self.scalar(name, about, Form::Object);
-                one(name)
-            }
             Some("object") if object && side == Side::Out => {
                 self.object(name, about, rules);
                 one(name)
@@ -187,7 +199,7 @@ impl Types<'_> {
             .map(|(field, rules)| {
                 let Found { kind, nullable } = self.read(rules, Side::Out);
                 let always = needed.contains(&field) && !nullable;
-                Field::new(field, required(kind, always), described(rules))
+                Field::of(field, required(kind, always), described(rules))
             })
             .collect();
         self.model.objects.entry(name.to_owned()).or_default().fields = fields;
@@ -198,18 +210,29 @@ impl Types<'_> {
             return;
         }
         self.model.inputs.insert(name.to_owned(), Input { about, fields: Vec::new() });
-        let needed: Vec<_> = texts(&rules["required"]).collect();
-        let fields: Vec<_> = self
-            .properties(name, rules)
-            .map(|(field, rules)| {
-                let Found { kind, .. } = self.read(rules, Side::In);
-                let choice = self.model.enums.contains_key(kind.type_name());
-                let default = rules.get("default").map(|default| constant(default, choice));
-                let kind = required(kind, needed.contains(&field));
-                Argument { default, ..Argument::new(field, kind, described(rules)) }
-            })
-            .collect();
+        let fields = self.input_fields(name, rules);
         self.model.inputs.entry(name.to_owned()).or_default().fields = fields;
+    }
+
+    fn input_fields(&mut self, name: &str, rules: &Json) -> Vec<Argument> {
+        let needed: Vec<_> = texts(&rules["required"]).collect();
+        let fields = self.properties(name, rules).map(|(field, rules)| {
+            let Found { kind, .. } = self.read(rules, Side::In);
+            let default =
+                rules.get("default").map(|default| self.constant(kind.type_name(), default));
+            let kind = required(kind, needed.contains(&field));
+            Argument { default, ..Argument::of(field, kind, described(rules)) }
+        });
+        fields.collect()
+    }
+
+    /// A default, as a document writes it.
+    fn constant(&self, kind: &str, value: &Json) -> Value {
+        let choice = self.model.enums.get(kind).zip(value.as_str());
+        match choice.and_then(|(choice, rest)| choice.values.name(rest)) {
+            Some(name) => Value::Enum(Name::new(name)),
+            None => Value::from_json(value.clone()).unwrap_or_default(),
+        }
     }
 
     fn properties<'r>(
@@ -220,7 +243,8 @@ impl Types<'_> {
         let all: Vec<_> = rules["properties"].as_object().into_iter().flatten().collect();
         for (field, _) in &all {
             if !is_name(field) {
-                self.model.faults.push(format!("{name}.{field}: no name in GraphQL"));
+                let fault = format!("{name}.{field}: GraphQL has no name that stands for it alone");
+                self.model.faults.push(fault);
             }
         }
         all.into_iter().map(|(field, rules)| (field.as_str(), rules))
@@ -256,9 +280,23 @@ fn described(rules: &Json) -> &str {
     own.or_else(|| all.filter_map(|one| one["description"].as_str()).next()).unwrap_or_default()
 }
 
-fn constant(value: &Json, choice: bool) -> Value {
-    match value.as_str() {
-        Some(name) if choice => Value::Enum(Name::new(name)),
-        _ => Value::from_json(value.clone()).unwrap_or_default(),
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_that_would_become_one_are_refused() {
+        let registry = Registry::new([]);
+        let faults = |members: Json| {
+            let mut types = Types { registry: &registry, model: Model::new(&registry) };
+            types.object("Thing", String::new(), &json!({"properties": members}));
+            types.model.faults
+        };
+        assert!(faults(json!({"line_one": {}, "line1": {}, "sha256": {}})).is_empty());
+        // `line_1` would be `line1`, as another is; `lineTwo` would be taken for `line_two`.
+        for member in ["line_1", "lineTwo", "a__b", "é"] {
+            let told = faults(json!({"line1": {}, member: {}}));
+            assert!(told.len() == 1 && told[0].contains(member), "{member}: {told:?}");
+        }
     }
 }
