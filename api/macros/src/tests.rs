@@ -104,33 +104,59 @@ fn several_columns_and_hidden_ones() {
 
 #[test]
 fn what_is_wrong_is_told() {
-    let arguments = || {
-        quote!(name = "a", plural = "b", prefix = "a", table = a, create = {}, patch = {})
-    };
+    let arguments =
+        || quote!(name = "a", plural = "b", prefix = "a", table = a, create = {}, patch = {});
     for (item, told) in [
-        (quote!(struct A { a: B }), "a field says what it is, in a comment"),
         (
-            quote!(struct A {
-                /// A.
-                #[by_hand]
-                a: B,
-            }),
+            quote!(
+                struct A {
+                    a: B,
+                }
+            ),
+            "a field says what it is, in a comment",
+        ),
+        (
+            quote!(
+                struct A {
+                    /// A.
+                    #[by_hand]
+                    a: B,
+                }
+            ),
             "is not known on a field",
         ),
         (
-            quote!(struct A {
-                /// A.
-                #[create(maybe)]
-                a: B,
-            }),
+            quote!(
+                struct A {
+                    /// A.
+                    #[create(maybe)]
+                    a: B,
+                }
+            ),
             "is `optional`, `default`, `default = …` or `by_hand`",
         ),
-        (quote!(#[derive(Debug)] struct A {}), "only documentation stands here"),
+        (
+            quote!(
+                #[derive(Debug)]
+                struct A {}
+            ),
+            "only documentation stands here",
+        ),
     ] {
         assert_eq!(refused(arguments(), item), told);
     }
-    let error = refused(quote!(name = "a"), quote!(struct A {}));
+    let error = refused(
+        quote!(name = "a"),
+        quote!(
+            struct A {}
+        ),
+    );
     assert_eq!(error, "`plural = …` is missing");
-    let error = refused(quote!(nom = "a"), quote!(struct A {}));
+    let error = refused(
+        quote!(nom = "a"),
+        quote!(
+            struct A {}
+        ),
+    );
     assert_eq!(error, "is not known here");
 }

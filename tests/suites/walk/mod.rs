@@ -8,6 +8,7 @@ mod answers;
 mod authentication;
 mod batch;
 mod expand;
+mod fields;
 mod filters;
 pub mod fixtures;
 mod http;

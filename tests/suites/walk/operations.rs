@@ -132,6 +132,11 @@ impl Operation {
         self.parameter("limit").is_some()
     }
 
+    /// What a schema says, references followed and "or null" looked through.
+    pub fn resolve<'a>(&'a self, schema: &'a Value) -> &'a Value {
+        self.document.resolve(schema)
+    }
+
     /// Whether it is about one object.
     pub fn has_id(&self) -> bool {
         self.path.contains("{id}")
