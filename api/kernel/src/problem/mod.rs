@@ -197,6 +197,14 @@ impl Problem {
         self
     }
 
+    /// The same, where what its places are in is a part of the request of this name.
+    pub fn under(mut self, name: &str) -> Self {
+        for error in &mut self.0.errors {
+            error.pointer.insert_str(0, &format!("/{name}"));
+        }
+        self
+    }
+
     /// A member of its own.
     pub fn with(mut self, name: &str, value: impl Into<Value>) -> Self {
         self.0.extra.insert(name.to_owned(), value.into());
