@@ -125,7 +125,10 @@ async fn a_page_costs_no_more_where_there_are_many(db: Db) {
         let more = get(&server, next).await;
         println!("{next:.40}: {:?} for the next twenty", began.elapsed());
         assert!(began.elapsed() < PAGE_WITHIN, "{path}: {:?}", began.elapsed());
-        let list = format!("/v1/products?{filter}={}&limit=30&count=true", path.rsplit('/').next().unwrap());
+        let list = format!(
+            "/v1/products?{filter}={}&limit=30&count=true",
+            path.rsplit('/').next().unwrap()
+        );
         let began = Instant::now();
         let listed = get(&server, &list).await;
         println!("{list:.40}: {:?} for thirty and a count", began.elapsed());

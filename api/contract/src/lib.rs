@@ -8,6 +8,7 @@
 //! [`Recorder`].
 
 mod handler;
+mod link;
 mod list;
 mod operation;
 mod ports;
@@ -15,6 +16,7 @@ mod registry;
 mod resource;
 mod schema;
 
+pub use link::{Leads, Link, Load, LoadPages};
 pub use list::{FilterKind, FilterRule, LINK_ROWS, ListRules, WrongValue, id_prefix, read_id};
 pub use operation::{
     Deprecation, Handler, Input, Kind, Method, Operation, Output, Prepared, Reply,
@@ -24,5 +26,5 @@ pub use ports::{
     Recorder,
 };
 pub use registry::{Registry, Route};
-pub use resource::{Declared, Deleted, Leads, Link, Load, LoadPages, Resource};
+pub use resource::{Declared, Deleted, Resource};
 pub use schema::{Schema, Schemas};

@@ -7,7 +7,8 @@ use serde_json::Value;
 
 use crate::list::is_type;
 use crate::{
-    Declared, FilterKind, FilterRule, Kind, Leads, Link, Method, Operation, Output, Schemas, id_prefix,
+    Declared, FilterKind, FilterRule, Kind, Leads, Link, Method, Operation, Output, Schemas,
+    id_prefix,
 };
 
 /// Every resource there is.
@@ -194,11 +195,13 @@ impl Registry {
                     Leads::Pages { filter, .. } => {
                         let rule = self.pages(link).map(|(_, rule)| &rule.kind);
                         let id = key.and_then(|key| key["pattern"].as_str()).and_then(id_prefix);
-                        let own = id.is_some_and(|prefix| {
-                            rule == Some(&FilterKind::Id(prefix.to_owned()))
-                        });
+                        let own = id
+                            .is_some_and(|prefix| rule == Some(&FilterKind::Id(prefix.to_owned())));
                         let target = link.target;
-                        fault(own, format!("{place}: {target}.list has no filter {filter} by its id"));
+                        fault(
+                            own,
+                            format!("{place}: {target}.list has no filter {filter} by its id"),
+                        );
                     }
                 }
             }

@@ -3,21 +3,16 @@
 use std::collections::HashMap;
 
 use entity::Owned;
-use sea_orm::sea_query::{
-    Expr, ExprTrait, JoinType, Order, Query, SelectStatement, WithClause,
-};
+use sea_orm::sea_query::{Expr, ExprTrait, JoinType, Order, Query, SelectStatement, WithClause};
 use sea_orm::{
-    ColumnTrait, ConnectionTrait, DbBackend, EntityTrait, FromQueryResult, IdenStatic,
-    Iterable, ModelTrait, QueryResult, QuerySelect, QueryTrait, Select,
+    ColumnTrait, ConnectionTrait, DbBackend, EntityTrait, FromQueryResult, IdenStatic, Iterable,
+    ModelTrait, QueryResult, QuerySelect, QueryTrait, Select,
 };
 use uuid::Uuid;
 
 use crate::linked::{Around, id_of};
 use crate::through::{LIST, cte, list_of_member};
-use crate::{
-    Cx, Filter, FilterValue, Linked, ListQuery, Noun, Op, Result, Row,
-    Through, problem,
-};
+use crate::{Cx, Filter, FilterValue, Linked, ListQuery, Noun, Op, Result, Row, Through, problem};
 
 /// How many lists one link may begin to read.
 pub const LISTS_MAX: usize = 1_000;
@@ -77,9 +72,7 @@ pub(crate) fn statement<E: Owned>(
             Query::select().column(("page", "id")).from_subquery(rows, "page").take()
         }
         Lists::Found(through, _) => through.page(backend, &rows, table, id, None, finish),
-        Lists::FoundByAny(through, by) => {
-            through.page(backend, &rows, table, id, Some(by), finish)
-        }
+        Lists::FoundByAny(through, by) => through.page(backend, &rows, table, id, Some(by), finish),
     };
     let mut whole = Query::select();
     for column in E::Column::iter() {
@@ -96,9 +89,12 @@ pub(crate) fn statement<E: Owned>(
                 .and_where(Expr::col((table, id)).equals(("found", "id")))
                 .offset(0)
                 .take();
-            whole
-                .join_lateral(JoinType::InnerJoin, ids, "found", Expr::cust("TRUE"))
-                .join_lateral(JoinType::InnerJoin, row, table, Expr::cust("TRUE"))
+            whole.join_lateral(JoinType::InnerJoin, ids, "found", Expr::cust("TRUE")).join_lateral(
+                JoinType::InnerJoin,
+                row,
+                table,
+                Expr::cust("TRUE"),
+            )
         }
         // Which joins nothing to what stands beside it; but a cross join it does in the order given.
         _ => whole.cross_join(table).and_where(Expr::col((table, id)).in_subquery(ids)),
@@ -131,10 +127,10 @@ pub(crate) fn counts<E: Owned>(
         rows = through.all(rows, table, id);
         rows.with_cte(with(backend, organization, lists));
     }
-    rows.expr_as(of.clone(), ON)
-        .expr_as(Expr::col((table, id)).count_distinct(), "rows_count")
-        .add_group_by([of])
-        .take()
+    let found = Expr::col((table, id));
+    // What several find on one list is there once.
+    let count = if through.is_some() { found.count_distinct() } else { found.count() };
+    rows.expr_as(of.clone(), ON).expr_as(count, "rows_count").add_group_by([of]).take()
 }
 
 fn with<C>(backend: DbBackend, organization: Uuid, lists: &Lists<'_, C>) -> WithClause {
@@ -215,7 +211,8 @@ impl Cx {
             Some(through) => Lists::Found(through, &objects),
             None => Lists::Naming(column(&by.field)?, &objects),
         };
-        let (mut rows, through) = self.filtered::<V>(V::Entity::of(self.organization), query, false)?;
+        let (mut rows, through) =
+            self.filtered::<V>(V::Entity::of(self.organization), query, false)?;
         debug_assert!(through.is_none(), "all filters are conditions");
         if query.count {
             let mut counted = self.count_lists(rows.clone(), &lists).await?;

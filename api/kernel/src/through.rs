@@ -186,10 +186,8 @@ impl Through {
         let row = Expr::col((table, id)).equals((self.table, self.row));
         let mut few = match backend {
             DbBackend::Postgres => {
-                let mut few = Query::select()
-                    .columns([(FOUND, "id"), (FOUND, "placed")])
-                    .from(TREE)
-                    .take();
+                let mut few =
+                    Query::select().columns([(FOUND, "id"), (FOUND, "placed")]).from(TREE).take();
                 self.join_members(backend, &mut few);
                 // One row at a time by its id, whatever PostgreSQL thinks of how many there are.
                 let one = rows.clone().and_where(row).offset(0).take();

@@ -107,7 +107,9 @@ async fn cycles_of_links_are_refused_before_they_are_made(db: Db) {
             format!("id parent {{ children(first: {first}) {{ totalCount nodes {{ {inner} }} }} }}")
         });
         let root = &shop.root;
-        format!("{{ category(id: \"{root}\") {{ children(first: {first}) {{ nodes {{ {inner} }} }} }} }}")
+        format!(
+            "{{ category(id: \"{root}\") {{ children(first: {first}) {{ nodes {{ {inner} }} }} }} }}"
+        )
     };
     // What pages may amount to is known before any is read.
     for (levels, first) in [(4, 20), (2, 100), (1, 100)] {
@@ -125,7 +127,8 @@ async fn cycles_of_links_are_refused_before_they_are_made(db: Db) {
     let list = format!("{{ products(first: 100) {{ nodes {{ {through} }} }} }}");
     let told = shop.attack("shared parents", async || ask(&live, &list).await).await;
     assert_eq!(code(&told), "expansion_too_large");
-    for expand in ["categories.parent.products", "categories.parent.children", "categories.parent"] {
+    for expand in ["categories.parent.products", "categories.parent.children", "categories.parent"]
+    {
         let path = format!("/v1/products?limit=100&expand={expand}");
         let told = shop.attack(expand, async || live.call("GET", &path).send().await).await;
         let fits = expand != "categories.parent.products" && told.status == 200;
@@ -189,7 +192,10 @@ async fn a_change_that_cannot_be_shown_is_not_made(db: Db) {
         let input = format!("{{ id: \"{}\", title: \"{title}\" }}", shop.product);
         format!("mutation {{ productUpdate(input: {input}) {{ {inner} }} }}")
     };
-    let large = patch("Cambiado", "title categories { parent { children(first: 100) { nodes { name } } } }");
+    let large = patch(
+        "Cambiado",
+        "title categories { parent { children(first: 100) { nodes { name } } } }",
+    );
     let told = shop.attack("a mutation's links", async || ask(&live, &large).await).await;
     assert_eq!(code(&told), "expansion_too_large", "{:.300}", told.body.to_string());
     let path = format!("/v1/products/{}", shop.product);

@@ -97,8 +97,8 @@ fn attacks(ids: &[String]) -> Vec<Attack> {
     let pages = |link: &str, first: usize, inner: &str| {
         format!("{link}(first: {first}) {{ totalCount nodes {{ {inner} }} }}")
     };
-    let nest =
-        (0..5).fold("id".to_owned(), |inner, _| format!("parent {{ {} }}", pages("children", 5, &inner)));
+    let nest = (0..5)
+        .fold("id".to_owned(), |inner, _| format!("parent {{ {} }}", pages("children", 5, &inner)));
     let list = |inner: &str| format!("products(first: 100) {{ nodes {{ {inner} }} }}");
     let many = |times: usize, each: &dyn Fn(usize) -> String| {
         (0..times).map(each).collect::<Vec<_>>().join(" ")
@@ -118,14 +118,23 @@ fn attacks(ids: &[String]) -> Vec<Attack> {
         ("POST", "/v1/webhook_endpoints".to_owned(), body)
     };
     let all = vec![
-        graphql(format!("{{ category(id: \"{}\") {{ {} }} }}", ids[0], pages("children", 5, &nest))),
+        graphql(format!(
+            "{{ category(id: \"{}\") {{ {} }} }}",
+            ids[0],
+            pages("children", 5, &nest)
+        )),
         graphql(format!("{{ category(id: \"{}\") {{ {nest} }} }}", ids[1])),
-        graphql(format!("{{ {} }}", list(&format!("categories {{ parent {{ {} }} }}", pages("children", 20, "id"))))),
+        graphql(format!(
+            "{{ {} }}",
+            list(&format!("categories {{ parent {{ {} }} }}", pages("children", 20, "id")))
+        )),
         graphql(format!("{{ {} }}", list(&names))),
         graphql(format!("{{ {roots} }}")),
         get("/v1/products?limit=100&expand=categories.parent.children"),
         get("/v1/categories?limit=100&expand=parent.children.parent"),
-        get("/v1/categories?limit=100&expand=parent.products,children.products,products.categories"),
+        get(
+            "/v1/categories?limit=100&expand=parent.products,children.products,products.categories",
+        ),
         batch(false, lines("/v1/products?limit=100", 590)),
         batch(true, lines("/v1/products?limit=100&expand=categories", 590)),
         batch(true, lines("/v1/events?after=0&wait_s=30&limit=100", 200)),

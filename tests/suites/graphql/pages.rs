@@ -115,7 +115,8 @@ async fn pages_are_counted_and_go_on(db: Db) {
     assert_eq!(statements(&server, &one).await, 2.0, "the pages of twenty");
     let counted = all("products(first: 3) { totalCount nodes { id } }");
     assert_eq!(statements(&server, &counted).await, 3.0, "and how many each has");
-    let nested = all("children(first: 3) { nodes { products(first: 2) { nodes { brand { id } } } } }");
+    let nested =
+        all("children(first: 3) { nodes { products(first: 2) { nodes { brand { id } } } } }");
     assert!(statements(&server, &nested).await <= 4.0, "pages in pages");
 
     // One link, asked for in several ways.
@@ -167,7 +168,9 @@ async fn what_is_asked_of_a_link_is_checked(db: Db) {
     let server = Server::start(db).await;
     let (root, own) = shop(&server).await;
     let of = |category: &str, arguments: &str| {
-        format!("{{ category(id: \"{category}\") {{ products({arguments}) {{ nodes {{ id }} }} }} }}")
+        format!(
+            "{{ category(id: \"{category}\") {{ products({arguments}) {{ nodes {{ id }} }} }} }}"
+        )
     };
     let page = format!(
         "{{ category(id: \"{root}\") {{ products(first: 2) {{ pageInfo {{ endCursor }} }} \
@@ -189,7 +192,8 @@ async fn what_is_asked_of_a_link_is_checked(db: Db) {
     strange(of(&root, &format!("{good}, filter: {{ status: {{ eq: ACTIVE }} }}"))).await;
     strange(of(&root, "after: \"x\"")).await;
     // A cursor is of one object's list: it cannot go on with those of two.
-    strange(format!("{{ categories {{ nodes {{ products({good}) {{ nodes {{ id }} }} }} }} }}")).await;
+    strange(format!("{{ categories {{ nodes {{ products({good}) {{ nodes {{ id }} }} }} }} }}"))
+        .await;
     let bad = of(&root, &good);
     let foreign = graph::send(&server, &server.test_key, &bad, &json!({})).await;
     assert_eq!(foreign.body["errors"][0]["extensions"]["code"], "not_found", "{}", foreign.body);

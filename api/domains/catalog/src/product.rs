@@ -18,8 +18,8 @@ use serde_json::Value;
 use utoipa::ToSchema;
 use uuid::Uuid;
 
-use crate::options::check_names;
 use crate::category::LEVELS_MAX;
+use crate::options::check_names;
 use crate::variant::{VARIANTS_MAX, Variant, remove};
 use crate::{Brand, Category, ProductOption, common, price};
 

@@ -4,12 +4,12 @@
 use std::collections::HashSet;
 use std::sync::Arc;
 
-use bodega_catalog::{Brand, Product};
 use bodega_catalog::import::{self, ImportRow, Imported};
+use bodega_catalog::{Brand, Product};
 use bodega_contract::{Handler, Input, Leads, Registry, Reply, Resource, read_id};
 use bodega_kernel::{
-    Actor, Cx, Database, Keys, ListQuery, Op, Origin, Platform, Problem, ScopeSet, Sort, SystemClock,
-    Tx, Versions,
+    Actor, Cx, Database, Keys, ListQuery, Op, Origin, Platform, Problem, ScopeSet, Sort,
+    SystemClock, Tx, Versions,
 };
 use migration::MigratorTrait;
 use serde_json::{Value, json};

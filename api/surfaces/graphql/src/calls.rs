@@ -72,14 +72,19 @@ pub(crate) fn pages_name(picked: &Picked<'_>) -> String {
     let link = picked.field().map(|field| field.rest.as_str()).unwrap_or_default();
     let asked = (picked.wants(PagePart::Total), &picked.arguments);
     let asked = Sha256::digest(serde_json::to_vec(&asked).unwrap_or_default());
-    format!("{link}#{}", asked.iter().take(16).map(|byte| format!("{byte:02x}")).collect::<String>())
+    format!(
+        "{link}#{}",
+        asked.iter().take(16).map(|byte| format!("{byte:02x}")).collect::<String>()
+    )
 }
 
 /// What the arguments of a connection ask of a list.
 fn asked(picked: &Picked<'_>, [limit, cursor]: [&str; 2]) -> Pages {
     let given = |name: &str| picked.arguments.get(name).filter(|value| !value.is_null());
     let mut pages = Pages::default();
-    for (name, value) in [("limit", given(limit)), ("cursor", given(cursor)), ("sort", given("sort"))] {
+    for (name, value) in
+        [("limit", given(limit)), ("cursor", given(cursor)), ("sort", given("sort"))]
+    {
         pages.query.extend(value.map(|value| (name.to_owned(), plain(value))));
     }
     if picked.wants(PagePart::Total) {

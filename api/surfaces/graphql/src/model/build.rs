@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 
 use async_graphql::dynamic::TypeRef;
-use bodega_contract::{Leads, Link, Kind, Operation, Registry};
+use bodega_contract::{Kind, Leads, Link, Operation, Registry};
 
 use super::types::{INT64, Types, required};
 use super::{Argument, Field, MUTATION, Model, Object, QUERY, SUBSCRIPTION, Source, named};
