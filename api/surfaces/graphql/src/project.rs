@@ -5,10 +5,10 @@ use std::io::Write as _;
 use async_graphql::dynamic::TypeRef;
 use bodega_kernel::budget::exceeded;
 use bodega_kernel::{Problem, problem};
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::error::Fault;
-use crate::model::Field;
+use crate::model::{Field, PAIR_NAME, PAIR_VALUE};
 use crate::plan::{Pick, Picked};
 
 /// Writes answers, and gathers what is wrong with them.
@@ -124,6 +124,13 @@ impl<'a> Writer<'a> {
                 }
                 self.out.push(b']');
                 Ok(())
+            }
+            // A map is a list of pairs here.
+            (TypeRef::List(_), Value::Object(map)) => {
+                let pair =
+                    |(name, value): (&String, &Value)| json!({PAIR_NAME: name, PAIR_VALUE: value});
+                let pairs = Value::Array(map.iter().map(pair).collect());
+                self.filled(kind, picked, &pairs)
             }
             (_, Value::Object(_)) if picked.object.is_some() => self.object(&picked.fields, value),
             (_, Value::String(rest)) if picked.choices.is_some() => {
