@@ -143,7 +143,11 @@ async fn a_fault_is_named_as_it_was_written(db: Db) {
     let server = &walk.server;
     let none = "brand_01h455vb4pex5vsknk084sn02q";
     for (document, pointer, message) in [
-        ("mutation { brandCreate(input: {name: \"\"}) { id } }", "/input/name", "name "),
+        (
+            "mutation { brandCreate(input: {name: \" \"}) { id } }",
+            "/input/name",
+            "name must not be blank",
+        ),
         (
             "mutation { brandCreate(input: {name: \"x\", externalId: \"\"}) { id } }",
             "/input/externalId",
@@ -202,7 +206,10 @@ async fn a_fault_is_named_as_it_was_written(db: Db) {
     for told in &told {
         let error = &told["errors"][0];
         assert_eq!(error["extensions"]["pointer"], "/input/brandId", "{told}");
-        assert!(error["message"].as_str().is_some_and(|said| said.starts_with("brandId: ")), "{told}");
+        assert!(
+            error["message"].as_str().is_some_and(|said| said.starts_with("brandId: ")),
+            "{told}"
+        );
     }
     let again = format!(
         "mutation {{ brandCreate(input: {{name: \"y\", idempotencyKey: \"{key}\"}}) {{ id }} }}"

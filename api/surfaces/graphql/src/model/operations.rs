@@ -123,7 +123,9 @@ mod tests {
 
     fn update(deprecated: Vec<Deprecation>, members: serde_json::Value) -> Model {
         let mut schemas = Schemas::default();
-        schemas.0.insert("ThingUpdate".to_owned(), json!({"type": "object", "properties": members}));
+        schemas
+            .0
+            .insert("ThingUpdate".to_owned(), json!({"type": "object", "properties": members}));
         schemas.0.insert("Thing".to_owned(), json!({"type": "object", "properties": {"id": {}}}));
         let operation = Operation {
             id: "thing.update",
@@ -169,13 +171,18 @@ mod tests {
         assert_eq!(field.and_then(|one| one.deprecated.as_deref()), told);
         let input = model.inputs.get("ThingUpdateInput").map(|one| &one.fields);
         let marked = input.into_iter().flatten().filter(|one| one.deprecated.is_some());
-        let marked: Vec<_> = marked.map(|one| (one.name.as_str(), one.deprecated.as_deref())).collect();
+        let marked: Vec<_> =
+            marked.map(|one| (one.name.as_str(), one.deprecated.as_deref())).collect();
         assert_eq!(marked, [("oldName", told)]);
     }
 
     #[test]
     fn an_input_has_no_two_members_of_one_name() {
-        let model = update(Vec::new(), json!({"id": {"type": "string"}, "if_match": {"type": "string"}}));
-        assert_eq!(model.faults, ["ThingUpdateInput.id: there twice", "ThingUpdateInput.ifMatch: there twice"]);
+        let model =
+            update(Vec::new(), json!({"id": {"type": "string"}, "if_match": {"type": "string"}}));
+        assert_eq!(
+            model.faults,
+            ["ThingUpdateInput.id: there twice", "ThingUpdateInput.ifMatch: there twice"]
+        );
     }
 }
