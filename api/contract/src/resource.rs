@@ -6,9 +6,9 @@ use std::str::FromStr;
 use std::sync::Arc;
 
 use bodega_kernel::{
-    Code, Cx, Event, Id, ListQuery, Noun, Page, Problem, Result, Through, Tx, problem,
+    Code, Cx, Event, Id, ListQuery, Noun, Page, Problem, Result, Row, Through, Tx, problem,
 };
-use sea_orm::{ColumnTrait, EntityTrait};
+use sea_orm::{ColumnTrait, EntityTrait, ModelTrait};
 use serde::{Serialize, de::DeserializeOwned};
 use utoipa::ToSchema;
 

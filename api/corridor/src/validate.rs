@@ -123,7 +123,16 @@ impl Wrongs<'_> {
                     self.foreign_id.get_or_insert((prefix.to_owned(), error));
                     return;
                 }
-                ("pattern", format!("must match {pattern}"), format!("debe cumplir {pattern}"))
+                match given.trim().is_empty() {
+                    true => {
+                        ("pattern", "must not be blank".into(), "no debe estar en blanco".into())
+                    }
+                    false => (
+                        "pattern",
+                        format!("must match {pattern}"),
+                        format!("debe cumplir {pattern}"),
+                    ),
+                }
             }
             rule => broken(rule),
         };

@@ -229,7 +229,8 @@ async fn the_page_to_try_it_comes_whole_from_the_program(db: Db) {
     let html = String::from_utf8(page.bytes).expect("text");
     let mut files = 0;
     // The editor asks for these by itself.
-    let workers = ["editor", "graphql", "json"].map(|name| format!("/graphiql/assets/{name}.worker.js"));
+    let workers =
+        ["editor", "graphql", "json"].map(|name| format!("/graphiql/assets/{name}.worker.js"));
     let parts = html.split(['"']).filter(|part| part.starts_with('/') || part.contains("//"));
     for part in parts.chain(workers.iter().map(String::as_str)) {
         assert!(part.starts_with('/') && !part.starts_with("//"), "{part} is not ours");

@@ -47,7 +47,11 @@ async fn every_object_is_a_node(db: Db) {
         let variables = json!({"id": ready.id});
         let told = graph::send(&walk.server, key, &document, &variables).await.expect(200);
         let mut node = told["data"]["node"].clone();
-        assert_eq!((&node["typed"], &node["again"]), (&json!(kind), &json!(ready.id)), "{id}: {told}");
+        assert_eq!(
+            (&node["typed"], &node["again"]),
+            (&json!(kind), &json!(ready.id)),
+            "{id}: {told}"
+        );
         assert!(node.get("other").is_none(), "{id}: {told}");
         let members = node.as_object_mut().expect("an object");
         members.retain(|name, _| name != "typed" && name != "again");
@@ -97,7 +101,10 @@ async fn several_come_in_the_order_of_their_ids(db: Db) {
     let many: Vec<_> = (0..101).map(|_| ids[0].clone()).collect();
     let told = graph::send(&walk.server, key, SEVERAL, &json!({"ids": many})).await.expect(200);
     let extensions = &told["errors"][0]["extensions"];
-    assert_eq!((&extensions["code"], &extensions["pointer"]), (&json!("validation_failed"), &json!("/ids")));
+    assert_eq!(
+        (&extensions["code"], &extensions["pointer"]),
+        (&json!("validation_failed"), &json!("/ids"))
+    );
     let one = json!({"ids": many[..3]});
     let told = graph::send(&walk.server, key, SEVERAL, &one).await.expect(200);
     assert_eq!(told["extensions"]["cost"], json!({"units": 1, "objects": 3}), "{told}");
@@ -109,10 +116,9 @@ async fn a_node_takes_the_scope_to_read_it(db: Db) {
     let live = &walk.server.live_key;
     let (brand, own) = (walk.object(live, "brand").await, walk.object(live, "api_key").await);
     let one = "query($id: ID!) { node(id: $id) { id } }";
-    for (document, variables, root) in [
-        (one, json!({"id": brand}), "node"),
-        (SEVERAL, json!({"ids": [own, brand]}), "nodes"),
-    ] {
+    for (document, variables, root) in
+        [(one, json!({"id": brand}), "node"), (SEVERAL, json!({"ids": [own, brand]}), "nodes")]
+    {
         let told = graph::send(&walk.server, &key, document, &variables).await.expect(200);
         let code = &told["errors"][0]["extensions"]["code"];
         assert_eq!((code, &told["data"][root]), (&json!("insufficient_scope"), &Value::Null));
@@ -122,7 +128,8 @@ async fn a_node_takes_the_scope_to_read_it(db: Db) {
     // A link takes the scope to read what it leads to, here as everywhere.
     let (_, narrow) = walk.server.key(&["webhooks:read"]).await;
     let delivery = walk.object(live, "webhook_delivery").await;
-    let linked = "query($ids: [ID!]!) { nodes(ids: $ids) { ... on WebhookDelivery { event { id } } } }";
+    let linked =
+        "query($ids: [ID!]!) { nodes(ids: $ids) { ... on WebhookDelivery { event { id } } } }";
     let told = graph::send(&walk.server, &narrow, linked, &json!({"ids": [delivery]})).await;
     let told = told.expect(200);
     assert_eq!(told["errors"][0]["extensions"]["code"], "insufficient_scope", "{told}");
