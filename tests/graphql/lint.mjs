@@ -33,7 +33,7 @@ const LET_PASS = [
   },
   {
     rule: 'strict-id-in-types',
-    says: /type "(Dimensions|Money|ProductOption|WebhookSecret)"/,
+    says: /type "(\w+Pair|Dimensions|Money|ProductOption|WebhookSecret)"/,
     reason: 'A value, a part of the object that has it.',
   },
   {

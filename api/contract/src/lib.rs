@@ -8,6 +8,7 @@
 //! [`Recorder`].
 
 mod handler;
+mod link;
 mod list;
 mod operation;
 mod ports;
@@ -17,6 +18,7 @@ mod schema;
 mod standard;
 mod transition;
 
+pub use link::{Leads, Link, Load, LoadPages};
 pub use list::{FilterKind, FilterRule, LINK_ROWS, ListRules, WrongValue, id_prefix, read_id};
 pub use operation::{
     Deprecation, Handler, Input, Kind, Method, Operation, Output, Prepared, Reply,
@@ -26,6 +28,6 @@ pub use ports::{
     Recorder,
 };
 pub use registry::{Registry, Route};
-pub use resource::{Access, Declared, Deleted, Leads, Link, Load, LoadPages, Resource};
+pub use resource::{Access, Declared, Deleted, Resource};
 pub use schema::{Schema, Schemas};
 pub use transition::{Life, Transition, drawing};

@@ -37,7 +37,7 @@ impl Corridor {
                 authorize(&cx.scopes, self.registry().read_scope(link.target).unwrap_or("*"))?;
                 if let Some((list, _)) = self.registry().pages(link) {
                     let read = query::pages(self.registry(), list, node.pages.as_ref());
-                    read.map_err(|problem| under(link, problem))?;
+                    read.map_err(|problem| problem.under(link.name))?;
                 }
                 self.authorize_links(cx, link.target, &node.inner)?;
             }
@@ -115,7 +115,7 @@ impl Corridor {
                 let (list, rule) = self.registry().pages(link).ok_or_else(none)?;
                 let query = query::pages(self.registry(), list, node.pages.as_ref())?;
                 let by = rule.condition(Op::Eq, Vec::new());
-                load(cx.clone(), by, ids, query).await.map_err(|problem| under(link, problem))
+                load(cx.clone(), by, ids, query).await.map_err(|problem| problem.under(link.name))
             }
         }
     }
@@ -172,11 +172,6 @@ impl Corridor {
         });
         json!({"data": rows, "has_more": next_url.is_some(), "next_url": next_url})
     }
-}
-
-/// The same problem, where it is about what was asked of a link.
-fn under(link: &Link, problem: Problem) -> Problem {
-    problem.under(&format!("/{}", link.name))
 }
 
 /// A page as the list's own operation shows it.

@@ -127,10 +127,10 @@ pub(crate) fn counts<E: Owned>(
         rows = through.all(rows, table, id);
         rows.with_cte(with(backend, organization, lists));
     }
-    rows.expr_as(of.clone(), ON)
-        .expr_as(Expr::col((table, id)).count_distinct(), "rows_count")
-        .add_group_by([of])
-        .take()
+    let found = Expr::col((table, id));
+    // What several find on one list is there once.
+    let count = if through.is_some() { found.count_distinct() } else { found.count() };
+    rows.expr_as(of.clone(), ON).expr_as(count, "rows_count").add_group_by([of]).take()
 }
 
 fn with<C>(backend: DbBackend, organization: Uuid, lists: &Lists<'_, C>) -> WithClause {

@@ -209,7 +209,7 @@ fn wide(cursor: &str) -> String {
 const DOCUMENT: &str = "query($after: String) { products(first: 20, after: $after) { nodes {
   id title slug description kind status brandId categoryIds taxCategory options { name values }
   externalId metadata version createdAt updatedAt
-  variants { id productId title sku barcode options unit weightGrams
+  variants { id productId title sku barcode options { name value } unit weightGrams
     dimensions { lengthMm widthMm heightMm } trackInventory allowBackorder
     cost { amount currency } retailPrice { amount currency }
     position externalId metadata version createdAt updatedAt
@@ -227,10 +227,22 @@ fn spoken(value: &Value) -> Value {
             let spelled = |name: &str| name.replace('_', "").to_lowercase();
             members.iter().map(|(name, value)| (spelled(name), spoken(value))).collect()
         }
+        // The options of a variant are a map there and pairs here.
+        Value::Array(items) if items.iter().all(is_pair) => {
+            let pair = |item: &Value| {
+                (item["name"].as_str().unwrap_or_default().to_owned(), item["value"].clone())
+            };
+            let pairs: serde_json::Map<_, _> = items.iter().map(pair).collect();
+            spoken(&Value::Object(pairs))
+        }
         Value::Array(items) => items.iter().map(spoken).collect(),
         Value::String(text) => text.to_lowercase().into(),
         other => other.clone(),
     }
+}
+
+fn is_pair(item: &Value) -> bool {
+    item.as_object().is_some_and(|members| members.keys().eq(["name", "value"]))
 }
 
 /// A list must bring what it is measured for.

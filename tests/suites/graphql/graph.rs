@@ -106,6 +106,8 @@ impl Graph {
             let found = self.fields(kind).iter().find(|field| field["name"] == *name);
             let field = found.unwrap_or_else(|| panic!("{kind} has no field {name}"));
             let inner = named(&field["type"]);
+            let pairs = as_pairs(&field["type"], value);
+            let value = pairs.as_ref().unwrap_or(value);
             let sample = value.as_array().map_or(Some(value), |items| items.first());
             match (self.is_object(inner), sample) {
                 (true, Some(sample)) if sample.is_object() => {
@@ -143,6 +145,9 @@ impl Graph {
 
     /// What REST says, as GraphQL says it: a value of this type, going in or coming out.
     pub fn said(&self, kind: &Value, value: &Value) -> Value {
+        if let Some(pairs) = as_pairs(kind, value) {
+            return self.said(kind, &pairs);
+        }
         let members = |fields: &Value| {
             let given = value.as_object().into_iter().flatten();
             let said = given.map(|(name, value)| {
@@ -239,6 +244,13 @@ pub fn named(kind: &Value) -> &str {
         Some(name) => name,
         None => named(&kind["ofType"]),
     }
+}
+
+/// A map of REST, where GraphQL has a list of pairs.
+fn as_pairs(kind: &Value, value: &Value) -> Option<Value> {
+    let list = kind["kind"] == "LIST" || kind["ofType"]["kind"] == "LIST";
+    let map = value.as_object().filter(|_| list)?;
+    Some(map.iter().map(|(name, value)| json!({"name": name, "value": value})).collect())
 }
 
 /// The type of a list's items.

@@ -1,5 +1,8 @@
 //! Trusted documents: what an organization's programs may ask, and nothing else.
 
+use std::fs;
+use std::path::Path;
+
 use bodega_tests::{Answer, Db, Server, both};
 use serde_json::{Value, json};
 
@@ -8,6 +11,7 @@ both!(
     nothing_else_is_answered_where_the_organization_says_so,
     another_organization_trusts_for_itself,
     what_cannot_be_asked_is_not_kept,
+    the_documents_that_are_shown_can_be_asked,
 );
 
 const DOCUMENT: &str = "query Brands($n: Int) { brands(first: $n) { nodes { id } } }";
@@ -120,5 +124,24 @@ async fn what_cannot_be_asked_is_not_kept(db: Db) {
         let refused = server.call("POST", "/v1/trusted_documents").json(&body).send().await;
         let refused = refused.expect_problem(409, "document_not_valid");
         assert_eq!(refused["errors"][0]["pointer"], "/text", "{text}");
+    }
+}
+
+async fn the_documents_that_are_shown_can_be_asked(db: Db) {
+    let server = Server::start(db).await;
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
+    let between = |file: &str, start: &str, end: &str| {
+        let text = fs::read_to_string(root.join(file)).expect("a file");
+        let (_, rest) = text.split_once(start).unwrap_or_else(|| panic!("{file}: no {start}"));
+        rest.split_once(end).expect("an end").0.to_owned()
+    };
+    let shown = between("README.md", "```graphql\n", "```");
+    let mut documents: Vec<_> = shown.split("\n\n").collect();
+    assert!(documents.len() >= 4, "{documents:?}");
+    let page = "api/surfaces/graphql/assets/page.js";
+    let example = between(page, "EXAMPLE = `", "`;");
+    documents.push(&example);
+    for document in documents {
+        trust(&server, document).await;
     }
 }

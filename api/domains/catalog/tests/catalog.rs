@@ -5,7 +5,8 @@ use std::collections::HashSet;
 use std::sync::Arc;
 
 use bodega_catalog::import::{self, ImportRow, Imported};
-use bodega_contract::{Handler, Input, Leads, Registry, Reply, read_id};
+use bodega_catalog::{Brand, Product};
+use bodega_contract::{Access, Handler, Input, Leads, Registry, Reply, Resource, read_id};
 use bodega_kernel::values::{CountryCode, Label, LanguageTag, TimeZone};
 use bodega_kernel::{
     Actor, Cx, Database, Keys, ListQuery, Op, Origin, Platform, Problem, ScopeSet, Sort,
@@ -196,6 +197,23 @@ fn at(code: &'static str, pointer: &str) -> (&'static str, String) {
 fn the_declarations_are_whole() {
     let registry = Registry::new(bodega_catalog::resources());
     assert_eq!(registry.lint(), Vec::<String>::new());
+}
+
+#[test]
+fn a_link_to_pages_needs_the_filter_that_finds_the_same() {
+    for (filter, is_right) in
+        [("brand_id", true), ("category_id", false), ("title", false), ("nope", false)]
+    {
+        let brand = Resource::<Brand>::new(
+            Access { read: "catalog:read", write: "catalog:write" },
+            "a brand",
+        );
+        let brand = brand.has_pages::<Product>("goods", filter);
+        let all = bodega_catalog::resources().into_iter().chain([brand.into()]);
+        let faults = Registry::new(all).lint();
+        let told = faults.iter().any(|fault| fault.starts_with("brand.goods: product.list"));
+        assert_eq!(told, !is_right, "{filter}: {faults:?}");
+    }
 }
 
 #[test]

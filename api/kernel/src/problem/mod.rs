@@ -191,15 +191,17 @@ impl Problem {
         self
     }
 
-    /// The same, where what is wrong stands deeper in the request.
-    pub fn under(mut self, place: &str) -> Self {
-        self.0.errors.iter_mut().for_each(|error| error.pointer.insert_str(0, place));
-        self
-    }
-
     /// Where in the request.
     pub fn at(mut self, error: FieldError) -> Self {
         self.0.errors.push(error);
+        self
+    }
+
+    /// The same, where what its places are in is a part of the request of this name.
+    pub fn under(mut self, name: &str) -> Self {
+        for error in &mut self.0.errors {
+            error.pointer.insert_str(0, &format!("/{name}"));
+        }
         self
     }
 

@@ -1,6 +1,7 @@
 //! `/graphiql`: the schema to read and try, every file of it from the program itself.
 
 use std::io::Read as _;
+use std::sync::OnceLock;
 
 use actix_web::http::header::{self, HeaderValue};
 use actix_web::web::{self, Bytes, ServiceConfig};
@@ -28,11 +29,13 @@ struct File {
     content: &'static [u8],
     /// Whether it is kept compressed.
     packed: bool,
+    /// What is in it, once somebody asked who does not take it compressed.
+    unpacked: OnceLock<Bytes>,
 }
 
-const PAGE: File = plain("", HTML, include_bytes!("../assets/graphiql.html"));
+static PAGE: File = plain("", HTML, include_bytes!("../assets/graphiql.html"));
 
-const FILES: &[File] = &[
+static FILES: [File; 7] = [
     plain("page.css", CSS, include_bytes!("../assets/page.css")),
     plain("page.js", SCRIPT, include_bytes!("../assets/page.js")),
     packed("graphiql.css", CSS, include_bytes!("../assets/vendor/graphiql.css.gz")),
@@ -43,11 +46,11 @@ const FILES: &[File] = &[
 ];
 
 const fn plain(name: &'static str, kind: &'static str, content: &'static [u8]) -> File {
-    File { name, kind, content, packed: false }
+    File { name, kind, content, packed: false, unpacked: OnceLock::new() }
 }
 
 const fn packed(name: &'static str, kind: &'static str, content: &'static [u8]) -> File {
-    File { name, kind, content, packed: true }
+    File { name, kind, content, packed: true, unpacked: OnceLock::new() }
 }
 
 /// Mounts the page and its files.
@@ -80,7 +83,7 @@ async fn refused(request: HttpRequest) -> HttpResponse {
     Incoming::of(&request, 0).refuse_method(&[bodega_contract::Method::Get])
 }
 
-fn send(request: &HttpRequest, file: &File) -> HttpResponse {
+fn send(request: &HttpRequest, file: &'static File) -> HttpResponse {
     let accepted = request.headers().get(header::ACCEPT_ENCODING);
     let accepted = accepted.and_then(|value| value.to_str().ok()).unwrap_or_default();
     let mut response = HttpResponse::Ok();
@@ -93,12 +96,22 @@ fn send(request: &HttpRequest, file: &File) -> HttpResponse {
         response.insert_header((header::CONTENT_ENCODING, "gzip"));
         return response.body(Bytes::from_static(file.content));
     }
-    let mut content = Vec::new();
-    match GzDecoder::new(file.content).read_to_end(&mut content) {
-        Ok(_) => response.body(content),
+    match file.unpacked() {
+        Ok(content) => response.body(content),
         Err(error) => {
             Incoming::of(request, 0).refuse(&Problem::internal(format!("{}: {error}", file.name)))
         }
+    }
+}
+
+impl File {
+    fn unpacked(&self) -> std::io::Result<Bytes> {
+        if let Some(known) = self.unpacked.get() {
+            return Ok(known.clone());
+        }
+        let mut content = Vec::new();
+        GzDecoder::new(self.content).read_to_end(&mut content)?;
+        Ok(self.unpacked.get_or_init(|| content.into()).clone())
     }
 }
 

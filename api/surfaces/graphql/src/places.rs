@@ -4,7 +4,7 @@
 use async_graphql::dynamic::TypeRef;
 use serde_json::Value;
 
-use crate::model::{Argument, ID, IDEMPOTENCY_KEY, IF_MATCH, INPUT, Model, named};
+use crate::model::{Argument, ID, IDEMPOTENCY_KEY, IF_MATCH, INPUT, Model, PAIR_VALUE, named};
 use crate::plan::Picked;
 
 const FILTER: &str = "filter";
@@ -40,7 +40,8 @@ fn own(model: &Model, picked: &Picked<'_>, place: &str, pointer: &str) -> Option
     match place {
         "body" => {
             let input = declared.iter().find(|one| one.name == INPUT)?;
-            let rest = members(model, &input.kind, pointer.split('/').skip(1));
+            let given = picked.arguments.get(INPUT);
+            let rest = members(model, &input.kind, given, pointer.split('/').skip(1));
             Some(format!("/{INPUT}{rest}"))
         }
         "path" => Some(beside(ID)),
@@ -59,10 +60,29 @@ fn own(model: &Model, picked: &Picked<'_>, place: &str, pointer: &str) -> Option
 }
 
 /// The members of an input that a pointer leads through; what is not of the schema stays as it is.
-fn members<'p>(model: &Model, kind: &TypeRef, segments: impl Iterator<Item = &'p str>) -> String {
-    let (mut path, mut kind) = (String::new(), Some(kind));
+fn members<'p>(
+    model: &Model,
+    kind: &TypeRef,
+    given: Option<&Value>,
+    segments: impl Iterator<Item = &'p str>,
+) -> String {
+    let (mut path, mut kind, mut given) = (String::new(), Some(kind), given);
     for segment in segments {
-        let fields = kind.and_then(|kind| model.inputs.get(named(kind))).map(|one| &one.fields);
+        let input = kind.and_then(|kind| model.inputs.get(named(kind)));
+        if input.is_some_and(|input| input.is_pair) {
+            // What is a map there is a list of pairs here.
+            let names = given.and_then(Value::as_object).into_iter().flat_map(|map| map.keys());
+            let place = names.into_iter().position(|name| *name == unescaped(segment));
+            path.push_str(
+                &place.map_or_else(String::new, |place| format!("/{place}/{PAIR_VALUE}")),
+            );
+            break;
+        }
+        given = given.and_then(|given| match given {
+            Value::Array(items) => items.get(segment.parse::<usize>().ok()?),
+            given => given.get(segment),
+        });
+        let fields = input.map(|one| &one.fields);
         let field = fields.and_then(|fields| fields.iter().find(|field| field.rest == segment));
         path.push('/');
         path.push_str(field.map_or(segment, |field| field.name.as_str()));
@@ -100,7 +120,7 @@ fn parameter<'v>(
     let filter = declared.iter().find(|one| one.name == FILTER)?;
     let known = model.inputs.get(named(&filter.kind))?;
     known.fields.iter().find(|one| one.rest == field)?;
-    Some(format!("/{FILTER}{}", members(model, &filter.kind, [field, operator].into_iter())))
+    Some(format!("/{FILTER}{}", members(model, &filter.kind, None, [field, operator].into_iter())))
 }
 
 /// The first thing that is wrong, in a sentence: `name must not be blank`.

@@ -8,7 +8,7 @@ use bodega_kernel::{Problem, problem};
 use serde_json::{Value, json};
 
 use crate::error::Fault;
-use crate::model::{Field, PagePart, Source};
+use crate::model::{Field, PAIR_NAME, PAIR_VALUE, PagePart, Source};
 use crate::plan::{Pick, Picked};
 
 /// Writes answers, and gathers what is wrong with them.
@@ -124,6 +124,13 @@ impl<'a> Writer<'a> {
                 }
                 self.out.push(b']');
                 Ok(())
+            }
+            // A map is a list of pairs here.
+            (TypeRef::List(_), Value::Object(map)) => {
+                let pair =
+                    |(name, value): (&String, &Value)| json!({PAIR_NAME: name, PAIR_VALUE: value});
+                let pairs = Value::Array(map.iter().map(pair).collect());
+                self.filled(kind, picked, &pairs)
             }
             (_, Value::Object(_)) if picked.object.is_some() => self.object(&picked.fields, value),
             (_, Value::String(rest)) if picked.choices.is_some() => {

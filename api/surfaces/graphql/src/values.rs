@@ -9,7 +9,7 @@ use async_graphql_value::Value as Ast;
 use serde_json::{Map, Value};
 
 use crate::error::Fault;
-use crate::model::{Argument, Form, Model};
+use crate::model::{Argument, Form, Model, PAIR_NAME, PAIR_VALUE};
 
 /// The values of an operation's variables, by name; one that was not given is not there.
 pub(crate) type Variables = HashMap<String, Value>;
@@ -111,13 +111,29 @@ fn coerce(model: &Model, kind: &TypeRef, value: &Value, depth: usize) -> Result<
         (_, Value::Null) => Ok(Value::Null),
         (TypeRef::List(inner), Value::Array(items)) => {
             let items = items.iter().map(|item| coerce(model, inner, item, depth + 1));
-            Ok(Value::Array(items.collect::<Result<_, _>>()?))
+            listed(model, inner, items.collect::<Result<_, _>>()?)
         }
         (TypeRef::List(inner), one) => {
-            Ok(Value::Array(vec![coerce(model, inner, one, depth + 1)?]))
+            listed(model, inner, vec![coerce(model, inner, one, depth + 1)?])
         }
         (TypeRef::Named(name), value) => named(model, name, value, depth),
     }
+}
+
+/// A list; of pairs, the map that REST takes.
+fn listed(model: &Model, inner: &TypeRef, items: Vec<Value>) -> Result<Value, String> {
+    if !model.inputs.get(inner.type_name()).is_some_and(|input| input.is_pair) {
+        return Ok(Value::Array(items));
+    }
+    let mut map = Map::with_capacity(items.len());
+    for item in items {
+        let name = item[PAIR_NAME].as_str().unwrap_or_default().to_owned();
+        if map.contains_key(&name) {
+            return Err(format!("has \"{name}\" twice."));
+        }
+        map.insert(name, item[PAIR_VALUE].clone());
+    }
+    Ok(Value::Object(map))
 }
 
 fn named(model: &Model, name: &str, value: &Value, depth: usize) -> Result<Value, String> {

@@ -25,7 +25,7 @@ impl Types<'_> {
             })
             .collect();
         let about = "All that is given must hold.".to_owned();
-        self.model.inputs.insert(name.to_owned(), Input { about, fields });
+        self.model.inputs.insert(name.to_owned(), Input { about, fields, is_pair: false });
         Some(TypeRef::named(name))
     }
 
@@ -59,7 +59,7 @@ impl Types<'_> {
         });
         let fields = fields.collect();
         let about = "How to compare; all that is given must hold.".to_owned();
-        self.model.inputs.insert(name.clone(), Input { about, fields });
+        self.model.inputs.insert(name.clone(), Input { about, fields, is_pair: false });
         name
     }
 }

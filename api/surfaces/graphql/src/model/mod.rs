@@ -8,12 +8,14 @@ mod filters;
 mod lists;
 mod nodes;
 mod operations;
+mod pairs;
 mod types;
 mod words;
 
 use std::collections::BTreeMap;
 
 pub(crate) use operations::{ID, IDEMPOTENCY_KEY, IF_MATCH, INPUT};
+pub(crate) use pairs::{PAIR_NAME, PAIR_VALUE};
 
 use crate::names::{Choices, camel};
 use async_graphql::Value;
@@ -120,6 +122,8 @@ pub(crate) struct Argument {
 pub(crate) struct Input {
     pub(crate) about: String,
     pub(crate) fields: Vec<Argument>,
+    /// Whether it is a pair of a map: a list of them is an object in REST.
+    pub(crate) is_pair: bool,
 }
 
 /// A choice.

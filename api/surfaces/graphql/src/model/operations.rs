@@ -75,7 +75,8 @@ impl Types<'_> {
         self.model.faults.extend(twice.collect::<Vec<_>>());
         let about =
             format!("What `{}` takes.", camel(operation.resource) + &pascal(operation.verb));
-        if self.model.inputs.insert(name.clone(), Input { about, fields }).is_some() {
+        if self.model.inputs.insert(name.clone(), Input { about, fields, is_pair: false }).is_some()
+        {
             self.model.faults.push(format!("{name}: two inputs have this name"));
         }
         Argument::new(INPUT, required(TypeRef::named(name), true), "All that it takes.")
@@ -111,4 +112,78 @@ fn about(operation: &Operation) -> String {
 
 fn reason(what: &Deprecation) -> String {
     format!("Since {}; ends {}. Use {} instead.", what.since, what.sunset, what.instead)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::{MUTATION, Model};
+    use bodega_contract::{Declared, Handler, Method, Registry, Schema, Schemas};
+    use serde_json::json;
+
+    fn update(deprecated: Vec<Deprecation>, members: serde_json::Value) -> Model {
+        let mut schemas = Schemas::default();
+        schemas
+            .0
+            .insert("ThingUpdate".to_owned(), json!({"type": "object", "properties": members}));
+        schemas.0.insert("Thing".to_owned(), json!({"type": "object", "properties": {"id": {}}}));
+        let operation = Operation {
+            id: "thing.update",
+            resource: "thing",
+            verb: "update",
+            kind: Kind::Command,
+            method: Method::Patch,
+            path: "/v1/things/{id}".to_owned(),
+            scope: "",
+            cost: 1,
+            summary: "Update".to_owned(),
+            about: "Changes.".to_owned(),
+            input: Some(Schema::new("ThingUpdate".to_owned())),
+            output: Output::One("Thing".to_owned()),
+            status: 200,
+            list: None,
+            shaped: false,
+            secret: false,
+            prefix: "thing",
+            emits: Vec::new(),
+            fails: Vec::new(),
+            deprecated,
+            prepare: None,
+            transition: None,
+            by_ids: None,
+            handler: Handler::Batch,
+        };
+        let things = Declared::bare("thing", "Things", schemas, vec![operation]);
+        Model::new(&Registry::new([things]))
+    }
+
+    #[test]
+    fn what_goes_away_is_marked() {
+        let goes = |field| Deprecation {
+            field,
+            since: "2026-01-01",
+            sunset: "2027-01-01",
+            instead: "`new_name`",
+        };
+        let members = json!({"old_name": {"type": "string"}, "new_name": {"type": "string"}});
+        let model = update(vec![goes(None), goes(Some("/old_name"))], members);
+        let told = Some("Since 2026-01-01; ends 2027-01-01. Use `newName` instead.");
+        let field = model.objects.get(MUTATION).and_then(|root| root.field("thingUpdate"));
+        assert_eq!(field.and_then(|one| one.deprecated.as_deref()), told);
+        let input = model.inputs.get("ThingUpdateInput").map(|one| &one.fields);
+        let marked = input.into_iter().flatten().filter(|one| one.deprecated.is_some());
+        let marked: Vec<_> =
+            marked.map(|one| (one.name.as_str(), one.deprecated.as_deref())).collect();
+        assert_eq!(marked, [("oldName", told)]);
+    }
+
+    #[test]
+    fn an_input_has_no_two_members_of_one_name() {
+        let model =
+            update(Vec::new(), json!({"id": {"type": "string"}, "if_match": {"type": "string"}}));
+        assert_eq!(
+            model.faults,
+            ["ThingUpdateInput.id: there twice", "ThingUpdateInput.ifMatch: there twice"]
+        );
+    }
 }

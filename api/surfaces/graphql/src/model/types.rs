@@ -5,6 +5,7 @@ use async_graphql::{Name, Value};
 use bodega_contract::{Registry, id_prefix};
 use serde_json::{Value as Json, json};
 
+use super::pairs::is_map;
 use super::{Argument, Enum, Field, Form, Input, Model, Object, Scalar};
 use crate::names::{Choice, Choices, is_choice, is_name, upper};
 
@@ -30,8 +31,8 @@ pub(super) struct Types<'a> {
 }
 
 /// A type, and whether null may stand for it.
-struct Found {
-    kind: TypeRef,
+pub(super) struct Found {
+    pub(super) kind: TypeRef,
     nullable: bool,
 }
 
@@ -87,7 +88,7 @@ impl Types<'_> {
         add(DATE, "A day: `YYYY-MM-DD`.", Form::Text, None);
     }
 
-    fn read(&mut self, rules: &Json, side: Side) -> Found {
+    pub(super) fn read(&mut self, rules: &Json, side: Side) -> Found {
         if let Some(target) = rules["$ref"].as_str() {
             return self.reference(target.rsplit('/').next().unwrap_or_default(), side);
         }
@@ -145,6 +146,9 @@ impl Types<'_> {
         }
         let object = rules["properties"].is_object();
         match rules["type"].as_str() {
+            Some("object") if is_map(name, rules) => {
+                Found { kind: self.pairs(name, about, rules, side), nullable: false }
+            }
             Some("object") if object && side == Side::Out => {
                 self.object(name, about, rules);
                 one(name)
@@ -209,7 +213,7 @@ impl Types<'_> {
         if self.model.inputs.contains_key(name) {
             return;
         }
-        self.model.inputs.insert(name.to_owned(), Input { about, fields: Vec::new() });
+        self.model.inputs.insert(name.to_owned(), Input { about, ..Input::default() });
         let fields = self.input_fields(name, rules);
         self.model.inputs.entry(name.to_owned()).or_default().fields = fields;
     }

@@ -28,6 +28,7 @@ impl Model {
             for field in &mut object.fields {
                 let choices = enums.get(named(&field.kind)).map(|choice| &choice.values);
                 field.about = spelled(&field.about, &names, choices);
+                field.deprecated = field.deprecated.take().map(|why| spelled(&why, &names, None));
                 arguments(&mut field.arguments, &names, enums);
             }
         }
