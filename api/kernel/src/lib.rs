@@ -24,6 +24,7 @@ mod retention;
 mod scope;
 mod seal;
 mod source;
+mod statements;
 mod transaction;
 mod trouble;
 mod tx;
