@@ -31,7 +31,8 @@ use crate::{
 /// Rows in one statement: PostgreSQL binds up to 65,535 values, SQLite up to 32,766.
 const ROWS_PER_INSERT: usize = 500;
 
-/// Raised in this process when events or jobs were committed: the workers look at once.
+/// Raised in this process when events were committed: the relay looks at once. Jobs raise the name of
+/// their queue, so that no other queue asks the database for nothing.
 pub const COMMITTED: &str = "committed";
 
 /// Rows in one statement, where their number varies.
@@ -398,9 +399,11 @@ impl Tx {
         self.finish().await?.commit().await?;
         platform.db.count(1);
         signals.iter().for_each(|topic| platform.signals.raise(topic));
-        if !events.is_empty() || !jobs.is_empty() {
+        if !events.is_empty() {
             platform.signals.raise(COMMITTED);
         }
+        let queues: BTreeSet<&str> = jobs.iter().map(|job| job.queue).collect();
+        queues.iter().for_each(|queue| platform.signals.raise(queue));
         Ok(Committed { events: events.len() })
     }
 

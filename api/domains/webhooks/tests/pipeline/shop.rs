@@ -267,7 +267,9 @@ impl Shop {
         let began = Instant::now();
         while !holds().await {
             assert!(began.elapsed() < PATIENCE, "it never came to be");
-            self.platform.signals.raise(COMMITTED);
+            for topic in [COMMITTED, DELIVER, REPLAY] {
+                self.platform.signals.raise(topic);
+            }
             tokio::time::sleep(Duration::from_millis(3)).await;
         }
     }
