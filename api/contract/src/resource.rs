@@ -6,7 +6,7 @@ use std::str::FromStr;
 use std::sync::Arc;
 
 use bodega_kernel::{
-    Code, Cx, Event, Id, Linked, ListQuery, Noun, Page, Problem, Result, Row, Tx, problem,
+    Code, Cx, Event, Id, Linked, ListQuery, Noun, Page, Problem, Result, Row, Shown, Tx, problem,
 };
 use futures::future::BoxFuture;
 use sea_orm::{ColumnTrait, EntityTrait, ModelTrait};
@@ -14,7 +14,7 @@ use serde::{Serialize, de::DeserializeOwned};
 use utoipa::ToSchema;
 use uuid::Uuid;
 
-use crate::handler::{command, json, on_object, on_object_with, query, reply};
+use crate::handler::{command, on_object, on_object_with, query, reply};
 use crate::operation::{Handler, Input, Prepared, Reply};
 use crate::{
     Deprecation, FilterKind, FilterRule, Kind, ListRules, Method, Operation, Output, Schema,
@@ -109,7 +109,7 @@ impl<V: Noun> Resource<V> {
             Box::pin(async move {
                 let Page { data, next_cursor, prev_cursor, total_count, cursors, reached } =
                     page.await?;
-                let data = data.iter().map(json).collect::<Result<_>>()?;
+                let data = data.iter().map(Shown::of).collect::<Result<_>>()?;
                 let page = Page { data, next_cursor, prev_cursor, total_count, cursors, reached };
                 Ok(Reply::Page(page))
             })
@@ -168,7 +168,7 @@ impl<V: Noun> Resource<V> {
         let handler = query(move |cx, input| match input.id() {
             Ok(id) => {
                 let got = run(cx, id);
-                Box::pin(async move { Ok(Reply::One(json(&got.await?)?)) })
+                reply(got)
             }
             Err(problem) => Box::pin(async { Err(problem) }),
         });

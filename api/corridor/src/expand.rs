@@ -5,9 +5,10 @@
 //! against the call's budget before any of it is made.
 
 use std::iter::zip;
+use std::sync::Arc;
 
 use bodega_contract::{Link, read_id};
-use bodega_kernel::{Cx, Linked, Problem, Result, Size, problem};
+use bodega_kernel::{Cx, Embedded, Linked, Problem, Result, Shown, Size, problem};
 use futures::FutureExt;
 use futures::future::BoxFuture;
 use serde_json::Value;
@@ -41,22 +42,22 @@ impl Corridor {
         Ok(())
     }
 
-    pub(crate) async fn embed(
+    pub(crate) async fn embed<O: Holds>(
         &self,
         cx: &Cx,
         resource: &str,
-        mut objects: Vec<&mut Value>,
+        mut objects: Vec<&mut O>,
         links: &[Expand],
     ) -> Result<()> {
         self.expand(cx, resource, &mut objects, links).await.map(|_| ())
     }
 
     /// Says how much was added to each of the objects.
-    fn expand<'a>(
+    fn expand<'a, O: Holds>(
         &'a self,
         cx: &'a Cx,
         resource: &'a str,
-        objects: &'a mut [&mut Value],
+        objects: &'a mut [&mut O],
         nodes: &'a [Expand],
     ) -> BoxFuture<'a, Result<Vec<Size>>> {
         async move {
@@ -65,13 +66,11 @@ impl Corridor {
                 let link = self
                     .link(resource, &node.link)
                     .ok_or_else(|| Problem::internal(format!("no link {}", node.link)))?;
-                let keys: Vec<Option<Uuid>> = objects
-                    .iter()
-                    .map(|object| object[link.key].as_str().and_then(read_id))
-                    .collect();
+                let keys: Vec<Option<Uuid>> =
+                    objects.iter().map(|object| object.text(link.key).and_then(read_id)).collect();
                 cx.wait_turn().await?;
                 let mut found = load(cx, link, &keys).await?;
-                let mut inner: Vec<&mut Value> =
+                let mut inner: Vec<&mut Shown> =
                     found.objects.iter_mut().map(|(object, _)| object).collect();
                 let below = self.expand(cx, link.target, &mut inner, &node.inner).await?;
                 for ((_, size), below) in zip(&mut found.objects, below) {
@@ -79,7 +78,7 @@ impl Corridor {
                 }
                 let sizes = count(cx, &found, &keys)?;
                 zip(&mut added, sizes).for_each(|(sum, size)| *sum = sum.and(size));
-                embed(objects, link, &keys, found);
+                embed(objects, link, &keys, found)?;
             }
             Ok(added)
         }
@@ -122,29 +121,54 @@ fn count(cx: &Cx, found: &Linked, keys: &[Option<Uuid>]) -> Result<Vec<Size>> {
     Ok(sizes)
 }
 
-/// Puts what was found into the objects: the last to show a thing is given it, those before a copy.
-fn embed(objects: &mut [&mut Value], link: &Link, keys: &[Option<Uuid>], found: Linked) {
-    let mut left = vec![0_usize; found.objects.len()];
-    for place in keys.iter().flat_map(|key| places(&found, *key)) {
-        if let Some(left) = left.get_mut(*place) {
-            *left += 1;
-        }
-    }
-    let Linked { objects: mut shown, of, .. } = found;
+/// Puts what was found into the objects: each thing once, however many show it.
+fn embed<O: Holds>(
+    objects: &mut [&mut O],
+    link: &Link,
+    keys: &[Option<Uuid>],
+    found: Linked,
+) -> Result<()> {
+    let Linked { objects: shown, of, .. } = found;
+    let shown: Vec<Arc<Shown>> = shown.into_iter().map(|(object, _)| Arc::new(object)).collect();
     for (object, key) in zip(objects, keys) {
         let places = key.and_then(|key| of.get(&key)).map(Vec::as_slice).unwrap_or_default();
-        let mut values =
-            places.iter().map(|place| match (left.get_mut(*place), shown.get_mut(*place)) {
-                (Some(left), Some((value, _))) => {
-                    *left -= 1;
-                    if *left == 0 { value.take() } else { value.clone() }
-                }
-                _ => Value::Null,
-            });
-        object[link.name] = match link.one {
-            true => values.next().unwrap_or_default(),
-            false => values.collect(),
+        let mut led = places.iter().filter_map(|place| shown.get(*place).cloned());
+        let what = match link.one {
+            true => Embedded::One(led.next()),
+            false => Embedded::Many(led.collect()),
         };
+        object.embed(link.name, what)?;
+    }
+    Ok(())
+}
+
+/// An object that others can be embedded in.
+pub(crate) trait Holds: Send {
+    /// A member that is a text.
+    fn text(&self, name: &str) -> Option<&str>;
+    /// Embeds what it leads to.
+    fn embed(&mut self, name: &'static str, what: Embedded) -> Result<()>;
+}
+
+impl Holds for Shown {
+    fn text(&self, name: &str) -> Option<&str> {
+        Self::text(self, name)
+    }
+
+    fn embed(&mut self, name: &'static str, what: Embedded) -> Result<()> {
+        Self::embed(self, name, what);
+        Ok(())
+    }
+}
+
+impl Holds for Value {
+    fn text(&self, name: &str) -> Option<&str> {
+        self.get(name)?.as_str()
+    }
+
+    fn embed(&mut self, name: &'static str, what: Embedded) -> Result<()> {
+        self[name] = what.tree()?;
+        Ok(())
     }
 }
 

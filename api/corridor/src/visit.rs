@@ -118,7 +118,7 @@ impl Corridor {
         outcome.size = visit.budget.size();
         let (status, code) = match &outcome.result {
             Ok(answer) => {
-                (answer.status, answer.body["code"].as_str().filter(|_| answer.status >= 400))
+                (answer.status, answer.body.text("code").filter(|_| answer.status >= 400))
             }
             Err(problem) => (problem.code.status, Some(problem.code.code)),
         };

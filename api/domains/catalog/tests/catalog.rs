@@ -90,8 +90,8 @@ impl Shop {
             Handler::Batch => unreachable!("the catalog has no batches"),
         };
         Ok(match reply {
-            Reply::One(object) => object,
-            Reply::Page(page) => page.data.into(),
+            Reply::One(object) => object.tree().unwrap(),
+            Reply::Page(page) => page.data.iter().map(|object| object.tree().unwrap()).collect(),
         })
     }
 

@@ -145,8 +145,8 @@ impl Shop {
             Handler::Batch => unreachable!("no batches here"),
         };
         Ok(match reply {
-            Reply::One(object) => object,
-            Reply::Page(page) => page.data.into(),
+            Reply::One(object) => object.tree().unwrap(),
+            Reply::Page(page) => page.data.iter().map(|object| object.tree().unwrap()).collect(),
         })
     }
 
@@ -170,7 +170,7 @@ impl Shop {
         };
         let input = Input { list: Some(list), ..Input::default() };
         match run(self.cx(self.organization, Language::English), input).await.unwrap() {
-            Reply::Page(page) => page.data,
+            Reply::Page(page) => page.data.iter().map(|object| object.tree().unwrap()).collect(),
             Reply::One(_) => unreachable!("a list"),
         }
     }
