@@ -3,11 +3,10 @@
 use std::future::Future;
 use std::sync::Arc;
 
-use bodega_kernel::{Cx, Id, Noun, Problem, Result, Tx};
+use bodega_kernel::{Cx, Id, Noun, Problem, Result, Shown, Tx};
 use futures::future::BoxFuture;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
-use serde_json::Value;
 
 use crate::operation::{Handler, Input, Reply};
 
@@ -34,14 +33,10 @@ impl Input {
     }
 }
 
-pub(crate) fn json(view: &impl Serialize) -> Result<Value> {
-    serde_json::to_value(view).map_err(Problem::internal)
-}
-
 pub(crate) fn reply<O: Serialize>(
     run: impl Future<Output = Result<O>> + Send + 'static,
 ) -> BoxFuture<'static, Result<Reply>> {
-    Box::pin(async move { Ok(Reply::One(json(&run.await?)?)) })
+    Box::pin(async move { Ok(Reply::One(Shown::of(&run.await?)?)) })
 }
 
 pub(crate) fn query(

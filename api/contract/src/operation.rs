@@ -4,7 +4,7 @@ use std::any::Any;
 use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use bodega_kernel::{Code, Cx, Event, ListQuery, Page, Problem, Result, Tx};
+use bodega_kernel::{Code, Cx, Event, ListQuery, Page, Problem, Result, Shown, Tx};
 use futures::future::BoxFuture;
 use serde_json::Value;
 
@@ -187,9 +187,9 @@ impl fmt::Debug for Prepared {
 /// What a handler gives back.
 pub enum Reply {
     /// One object.
-    One(Value),
+    One(Shown),
     /// A page of them.
-    Page(Page<Value>),
+    Page(Page<Shown>),
 }
 
 type Run<C> = Arc<dyn Fn(C, Input) -> BoxFuture<'static, Result<Reply>> + Send + Sync>;

@@ -6,13 +6,13 @@ use std::str::FromStr;
 use std::sync::Arc;
 
 use bodega_kernel::{
-    Code, Cx, Event, Id, ListQuery, Noun, Page, Problem, Result, Row, Through, Tx, problem,
+    Code, Cx, Event, Id, ListQuery, Noun, Page, Problem, Result, Row, Shown, Through, Tx, problem,
 };
 use sea_orm::{ColumnTrait, EntityTrait, ModelTrait};
 use serde::{Serialize, de::DeserializeOwned};
 use utoipa::ToSchema;
 
-use crate::handler::{command, json, on_object, on_object_with, query, reply};
+use crate::handler::{command, on_object, on_object_with, query, reply};
 use crate::operation::{Handler, Input, Prepared, Reply};
 use crate::transition::{Life, Transitions};
 use crate::{
@@ -106,7 +106,7 @@ impl<V: Noun> Resource<V> {
             Box::pin(async move {
                 let Page { data, next_cursor, prev_cursor, total_count, cursors, reached } =
                     page.await?;
-                let data = data.iter().map(json).collect::<Result<_>>()?;
+                let data = data.iter().map(Shown::of).collect::<Result<_>>()?;
                 let page = Page { data, next_cursor, prev_cursor, total_count, cursors, reached };
                 Ok(Reply::Page(page))
             })
@@ -185,7 +185,7 @@ impl<V: Noun> Resource<V> {
         let handler = query(move |cx, input| match input.id() {
             Ok(id) => {
                 let got = run(cx, id);
-                Box::pin(async move { Ok(Reply::One(json(&got.await?)?)) })
+                reply(got)
             }
             Err(problem) => Box::pin(async { Err(problem) }),
         });

@@ -167,12 +167,12 @@ impl Corridor {
             };
             // A refusal that is given again is one all the same.
             let failed = result.as_ref().map_or(true, |answer| answer.status >= 400);
-            let result = as_result(walk.cx, result, &paths[index]);
+            let result = as_result(walk.cx, result, &paths[index])?;
             if failed && atomic {
                 committed = false;
                 let aborted = || Err(Problem::new(&problem::BATCH_ABORTED));
                 let others = paths.iter().map(|path| as_result(walk.cx, aborted(), path));
-                results = others.collect();
+                results = others.collect::<Result<_>>()?;
                 results[index] = result;
                 break;
             }
@@ -209,7 +209,7 @@ impl Corridor {
         let answer = self.walk_line(walk, call, tx).await?;
         if !is_query {
             // It is done, so it is told; the next line finds that there is no more room.
-            let size = Size::of(&answer.body);
+            let size = answer.body.size();
             let budget = &tx.map_or(walk.cx, Tx::cx).budget;
             let _ = budget.take(Size { objects: 0, ..size }, &problem::ANSWER_TOO_LARGE);
         }
@@ -275,9 +275,11 @@ fn is_passing(problem: &Problem) -> bool {
         || problem.code.code == problem::UNAUTHENTICATED.code
 }
 
-fn as_result(cx: &Cx, result: Result<Answer>, path: &str) -> BatchResult {
-    match result {
-        Ok(Answer { status, body, replayed }) => BatchResult { status, replayed, body },
+fn as_result(cx: &Cx, result: Result<Answer>, path: &str) -> Result<BatchResult> {
+    Ok(match result {
+        Ok(Answer { status, body, replayed }) => {
+            BatchResult { status, replayed, body: body.tree()? }
+        }
         Err(problem) => {
             let request_id = bodega_kernel::tagged("req", cx.origin.request_id);
             if let Some(cause) = &problem.cause {
@@ -286,5 +288,5 @@ fn as_result(cx: &Cx, result: Result<Answer>, path: &str) -> BatchResult {
             let body = problem.to_json(cx.origin.language, path, &request_id);
             BatchResult { status: problem.code.status, replayed: false, body }
         }
-    }
+    })
 }

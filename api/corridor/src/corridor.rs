@@ -9,14 +9,15 @@ use bodega_contract::{
     Reply,
 };
 use bodega_kernel::{
-    APART_BYTES, Apart, Budget, Cx, FieldError, Platform, Problem, Result, ScopeSet, Size, Tx,
-    Versions, json, problem, tagged, text,
+    APART_BYTES, Apart, Budget, Cx, FieldError, Page, Platform, Problem, Result, ScopeSet, Shown,
+    Size, Tx, Versions, json, problem, tagged, text,
 };
 use entity::platform::idempotency_record::Model as Record;
 use futures::FutureExt;
 use futures::future::BoxFuture;
-use serde_json::{Map, Value};
+use serde_json::Value;
 
+use crate::body::Body;
 use crate::followers::Followers;
 use crate::idempotency::{self, InProgress, Seal};
 use crate::prepare::Lines;
@@ -102,7 +103,7 @@ pub struct Answer {
     /// The HTTP status.
     pub status: u16,
     /// The body.
-    pub body: Value,
+    pub body: Body,
     /// Whether it is the first answer to an idempotency key again.
     pub replayed: bool,
 }
@@ -113,13 +114,16 @@ pub(crate) struct Walk<'a> {
     /// Who calls: looked at again before each line, because a key may be revoked meanwhile.
     pub(crate) caller: &'a Caller,
     version: &'static str,
-    /// Opens what is kept of answers with secrets in them: only the same key can.
-    seal: Seal,
     /// Answers to remember with the one commit of an atomic batch.
     kept: Mutex<Vec<Record>>,
 }
 
 impl Walk<'_> {
+    /// Opens what is kept of answers with secrets in them: only the same key can.
+    fn seal(&self) -> Seal {
+        Seal::of(self.caller.token.as_deref().unwrap_or_default())
+    }
+
     fn kept(&self) -> MutexGuard<'_, Vec<Record>> {
         self.kept.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -196,8 +200,7 @@ impl Corridor {
         if let Some(header) = &call.idempotency_key {
             call.idempotency_key = Some(idempotency::key(header)?);
         }
-        let seal = Seal::of(caller.token.as_deref().unwrap_or_default());
-        let walk = Walk { cx: &cx, caller, version, seal, kept: Mutex::default() };
+        let walk = Walk { cx: &cx, caller, version, kept: Mutex::default() };
         self.walk_line(&walk, call, None).await
     }
 
@@ -224,8 +227,8 @@ impl Corridor {
             let body = call.body.unwrap_or_default();
             let input = Input { id: call.id, list: shape.list, body, ..Input::default() };
             let reply = run(cx.clone(), input).await?;
-            let mut body = self.shaped(cx, operation, reply, shape.expand, shape.fields).await?;
-            self.platform.versions.downgrade(walk.version, operation.id, &mut body);
+            let body = self.shaped(cx, operation, reply, shape.expand, shape.fields).await?;
+            let body = self.downgraded(walk.version, operation, body)?;
             Ok(Answer { status: operation.status, body, replayed: false })
         }
         .boxed()
@@ -280,6 +283,7 @@ impl Corridor {
         {
             let body = call.body.unwrap_or_default();
             let (body, _) = self.run_batch(walk, None, body, key.as_deref(), Lines::new()).await?;
+            let body = Body::Tree(body);
             return Ok(Answer { status: operation.status, body, replayed: false });
         }
         let mut lines = Lines::new();
@@ -306,16 +310,19 @@ impl Corridor {
             // It is within its bound, and what all of the request has cost is told when it is paid.
             let _ = walk.cx.budget.take(open.budget.size(), &problem::ANSWER_TOO_LARGE);
         }
-        let seal = operation.secret.then_some(&walk.seal);
-        let remember = |body: &Value, status: u16| {
-            key.as_deref().map(|key| {
-                idempotency::record(walk.cx, key, fingerprint.clone(), status, body, seal)
-            })
+        let seal = (operation.secret && key.is_some()).then(|| walk.seal());
+        let remember = |body: &Body, status: u16| {
+            let keep = |key: &str| {
+                idempotency::record(walk.cx, key, fingerprint.clone(), status, body, seal.as_ref())
+            };
+            key.as_deref().map(keep).transpose()
         };
         match done {
             Ok(Done { mut answer, shown, stays: true }) => {
-                let own =
-                    if answer.replayed { None } else { remember(&answer.body, answer.status) };
+                let own = match answer.replayed {
+                    true => None,
+                    false => remember(&answer.body, answer.status)?,
+                };
                 walk.kept().extend(own);
                 shown.into_iter().for_each(|shown| answer.body = shown);
                 if tx.is_none() {
@@ -328,7 +335,7 @@ impl Corridor {
             }
             Ok(Done { answer, stays: false, .. }) => {
                 open.rollback().await?;
-                self.keep(walk.cx, remember(&answer.body, answer.status)).await?;
+                self.keep(walk.cx, remember(&answer.body, answer.status)?).await?;
                 Ok(answer)
             }
             Err(problem) if tx.is_some() => Err(problem),
@@ -337,8 +344,8 @@ impl Corridor {
                 if refused_for_good(&problem) {
                     let language = walk.cx.origin.language;
                     let id = tagged("req", walk.cx.origin.request_id);
-                    let body = problem.to_json(language, &instance, &id);
-                    self.keep(walk.cx, remember(&body, problem.code.status)).await?;
+                    let body = Body::Tree(problem.to_json(language, &instance, &id));
+                    self.keep(walk.cx, remember(&body, problem.code.status)?).await?;
                 }
                 Err(problem)
             }
@@ -362,21 +369,23 @@ impl Corridor {
                 None => idempotency::remembered(tx, key).await?,
             };
             if let Some(record) = record {
-                let answer = idempotency::replay(record, fingerprint, &walk.seal)?;
+                let answer = idempotency::replay(record, fingerprint, || walk.seal())?;
                 return Ok(Done { answer, shown: None, stays: true });
             }
         }
         let operation = call.operation;
-        let (mut body, stays) = match &operation.handler {
+        let (body, stays) = match &operation.handler {
             Handler::Batch => {
-                self.run_batch(walk, Some(tx), call.body.unwrap_or_default(), None, lines).await?
+                let lines_of = call.body.unwrap_or_default();
+                let (body, stays) = self.run_batch(walk, Some(tx), lines_of, None, lines).await?;
+                (Body::Tree(body), stays)
             }
             Handler::Command(run) => {
                 let body = call.body.unwrap_or_default();
                 let (if_match, prepared) = (call.if_match, call.prepared.transpose()?);
                 let input = Input { id: call.id, body, if_match, list: None, prepared };
                 match run(tx.clone(), input).await? {
-                    Reply::One(body) => (body, true),
+                    Reply::One(object) => (Body::One(object), true),
                     Reply::Page(_) => return Err(Problem::internal("a command answered a page")),
                 }
             }
@@ -389,7 +398,7 @@ impl Corridor {
         {
             return Err(Problem::internal(format!("{} does not declare {name}", operation.id)));
         }
-        self.platform.versions.downgrade(walk.version, operation.id, &mut body);
+        let body = self.downgraded(walk.version, operation, body)?;
         let answer = Answer { status: operation.status, body, replayed: false };
         Ok(Done { answer, shown: None, stays })
     }
@@ -406,8 +415,17 @@ impl Corridor {
         if links.is_empty() || done.answer.status >= 400 {
             return Ok(done);
         }
-        let mut shown = done.answer.body.clone();
-        self.embed(tx.cx(), resource, vec![&mut shown], links).await?;
+        let shown = match done.answer.body.clone() {
+            Body::One(mut object) => {
+                self.embed(tx.cx(), resource, vec![&mut object], links).await?;
+                Body::One(object)
+            }
+            body => {
+                let mut tree = body.tree()?;
+                self.embed(tx.cx(), resource, vec![&mut tree], links).await?;
+                Body::Tree(tree)
+            }
+        };
         done.shown = Some(shown);
         Ok(done)
     }
@@ -432,43 +450,34 @@ impl Corridor {
         reply: Reply,
         expand: Vec<Expand>,
         fields: Option<Vec<String>>,
-    ) -> Result<Value> {
-        let pick = |object: &mut Value| {
-            if let (Some(fields), Value::Object(members)) = (&fields, object) {
-                members.retain(|name, _| {
-                    fields.contains(name) || expand.iter().any(|node| node.link == *name)
-                });
-            }
+    ) -> Result<Body> {
+        let (mut objects, page) = match reply {
+            Reply::One(object) => (vec![object], None),
+            Reply::Page(mut page) => (std::mem::take(&mut page.data), Some(page)),
         };
-        match reply {
-            Reply::One(mut object) => {
-                cx.budget.take(Size::of(&object), &problem::ANSWER_TOO_LARGE)?;
-                self.embed(cx, operation.resource, vec![&mut object], &expand).await?;
-                pick(&mut object);
-                Ok(object)
-            }
-            Reply::Page(mut page) => {
-                let size = page.data.iter().map(Size::of).sum();
-                cx.budget.take(size, &problem::ANSWER_TOO_LARGE)?;
-                let objects = page.data.iter_mut().collect();
-                self.embed(cx, operation.resource, objects, &expand).await?;
-                page.data.iter_mut().for_each(pick);
-                let mut body = Map::with_capacity(4);
-                body.insert("data".to_owned(), Value::Array(page.data));
-                body.insert("next_cursor".to_owned(), page.next_cursor.into());
-                body.insert("prev_cursor".to_owned(), page.prev_cursor.into());
-                if let Some(total) = page.total_count {
-                    body.insert("total_count".to_owned(), total.into());
-                }
-                if let Some(reached) = page.reached {
-                    body.insert("reached".to_owned(), reached.into());
-                }
-                if !page.cursors.is_empty() {
-                    body.insert("cursors".to_owned(), page.cursors.into());
-                }
-                Ok(Value::Object(body))
-            }
+        let size = objects.iter().map(Shown::size).sum();
+        cx.budget.take(size, &problem::ANSWER_TOO_LARGE)?;
+        self.embed(cx, operation.resource, objects.iter_mut().collect(), &expand).await?;
+        if let Some(fields) = fields {
+            objects
+                .iter_mut()
+                .for_each(|object| object.keep(|name| fields.iter().any(|f| f == name)));
         }
+        match page {
+            Some(page) => Ok(Body::Page(Page { data: objects, ..page })),
+            None => objects.pop().map(Body::One).ok_or_else(|| Problem::internal("no object")),
+        }
+    }
+
+    /// The answer as an older version has it, where it was another one then.
+    fn downgraded(&self, version: &str, operation: &Operation, body: Body) -> Result<Body> {
+        let versions = &self.platform.versions;
+        if !versions.changes_answers(version, operation.id) {
+            return Ok(body);
+        }
+        let mut tree = body.tree()?;
+        versions.downgrade(version, operation.id, &mut tree);
+        Ok(Body::Tree(tree))
     }
 }
 
@@ -507,7 +516,7 @@ struct Done {
     /// What is remembered of it.
     answer: Answer,
     /// The same with its links, where any were asked for.
-    shown: Option<Value>,
+    shown: Option<Body>,
     stays: bool,
 }
 

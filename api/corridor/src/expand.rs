@@ -5,12 +5,13 @@
 //! against the call's budget before any of it is made.
 
 use std::iter::zip;
+use std::sync::Arc;
 
 use bodega_contract::{Leads, Link, read_id};
-use bodega_kernel::{Around, Cx, Linked, Op, Problem, Result, Size, problem};
+use bodega_kernel::{Around, Cx, Embedded, Linked, Op, Problem, Result, Shown, Size, problem};
 use futures::FutureExt;
 use futures::future::BoxFuture;
-use serde_json::{Map, Value, json};
+use serde_json::Value;
 use uuid::Uuid;
 
 use crate::corridor::{Corridor, authorize};
@@ -45,22 +46,22 @@ impl Corridor {
         Ok(())
     }
 
-    pub(crate) async fn embed(
+    pub(crate) async fn embed<O: Holds>(
         &self,
         cx: &Cx,
         resource: &str,
-        mut objects: Vec<&mut Value>,
+        mut objects: Vec<&mut O>,
         links: &[Expand],
     ) -> Result<()> {
         self.expand(cx, resource, &mut objects, links).await.map(|_| ())
     }
 
     /// Says how much was added to each of the objects.
-    fn expand<'a>(
+    fn expand<'a, O: Holds>(
         &'a self,
         cx: &'a Cx,
         resource: &'a str,
-        objects: &'a mut [&mut Value],
+        objects: &'a mut [&mut O],
         nodes: &'a [Expand],
     ) -> BoxFuture<'a, Result<Vec<Size>>> {
         async move {
@@ -69,13 +70,11 @@ impl Corridor {
                 let link = self
                     .link(resource, &node.link)
                     .ok_or_else(|| Problem::internal(format!("no link {}", node.link)))?;
-                let keys: Vec<Option<Uuid>> = objects
-                    .iter()
-                    .map(|object| object[link.key].as_str().and_then(read_id))
-                    .collect();
+                let keys: Vec<Option<Uuid>> =
+                    objects.iter().map(|object| object.text(link.key).and_then(read_id)).collect();
                 cx.wait_turn().await?;
                 let mut found = self.load(cx, link, node, &keys).await?;
-                let mut inner: Vec<&mut Value> =
+                let mut inner: Vec<&mut Shown> =
                     found.objects.iter_mut().map(|(object, _)| object).collect();
                 let below = self.expand(cx, link.target, &mut inner, &node.inner).await?;
                 for ((_, size), below) in zip(&mut found.objects, below) {
@@ -83,7 +82,7 @@ impl Corridor {
                 }
                 let sizes = count(cx, &found, &keys)?;
                 zip(&mut added, sizes).for_each(|(sum, size)| *sum = sum.and(size));
-                self.place(objects, link, node, &keys, found);
+                self.place(objects, link, node, &keys, found)?;
             }
             Ok(added)
         }
@@ -120,73 +119,63 @@ impl Corridor {
         }
     }
 
-    /// Puts what was found into the objects: the last to show a thing is given it, those before a
-    /// copy.
-    fn place(
+    /// Puts what was found into the objects: each thing once, however many show it.
+    fn place<O: Holds>(
         &self,
-        objects: &mut [&mut Value],
+        objects: &mut [&mut O],
         link: &Link,
         node: &Expand,
         keys: &[Option<Uuid>],
         found: Linked,
-    ) {
-        let mut left = vec![0_usize; found.objects.len()];
-        for place in keys.iter().flat_map(|key| places(&found, *key)) {
-            if let Some(left) = left.get_mut(*place) {
-                *left += 1;
-            }
-        }
-        let Linked { objects: mut shown, of, around, .. } = found;
+    ) -> Result<()> {
+        let Linked { objects: shown, of, around, .. } = found;
+        let shown: Vec<Arc<Shown>> =
+            shown.into_iter().map(|(object, _)| Arc::new(object)).collect();
         for (object, key) in zip(objects, keys) {
             let places = key.and_then(|key| of.get(&key)).map(Vec::as_slice).unwrap_or_default();
-            let mut values =
-                places.iter().map(|place| match (left.get_mut(*place), shown.get_mut(*place)) {
-                    (Some(left), Some((value, _))) => {
-                        *left -= 1;
-                        if *left == 0 { value.take() } else { value.clone() }
-                    }
-                    _ => Value::Null,
-                });
-            let value = match &link.leads {
-                Leads::One(_) => values.next().unwrap_or_default(),
-                Leads::Few { .. } => values.collect(),
+            let mut led = places.iter().filter_map(|place| shown.get(*place).cloned());
+            let what = match &link.leads {
+                Leads::One(_) => Embedded::One(led.next()),
+                Leads::Few { .. } => Embedded::Many(led.collect()),
                 Leads::Pages { .. } => {
                     let around = key.and_then(|key| around.get(&key)).cloned().unwrap_or_default();
-                    let rows = values.collect();
-                    match &node.pages {
-                        Some(_) => page(rows, around),
-                        None => self.excerpt(link, &object[link.key], rows, around),
-                    }
+                    let beside = match &node.pages {
+                        Some(_) => page(around),
+                        None => self.excerpt(link, object.text(link.key), around),
+                    };
+                    Embedded::Page(led.collect(), beside)
                 }
             };
-            object[node.name()] = value;
+            object.embed(node.name(), what)?;
         }
+        Ok(())
     }
 
-    /// The first objects on a page, and where the rest is.
-    fn excerpt(&self, link: &Link, key: &Value, rows: Value, around: Around) -> Value {
+    /// What stands beside the first objects of a page: where the rest is.
+    fn excerpt(
+        &self,
+        link: &Link,
+        key: Option<&str>,
+        around: Around,
+    ) -> Vec<(&'static str, Value)> {
         let next = around.next_cursor.as_ref().zip(self.registry().pages(link));
         let next_url = next.map(|(cursor, (list, by))| {
-            let key = key.as_str().unwrap_or_default();
-            format!("{}?{}={key}&cursor={cursor}", list.path, by.name)
+            format!("{}?{}={}&cursor={cursor}", list.path, by.name, key.unwrap_or_default())
         });
-        json!({"data": rows, "has_more": next_url.is_some(), "next_url": next_url})
+        vec![("has_more", next_url.is_some().into()), ("next_url", next_url.into())]
     }
 }
 
-/// A page as the list's own operation shows it.
-fn page(rows: Value, around: Around) -> Value {
+/// What stands beside the objects of a page as the list's own operation shows it.
+fn page(around: Around) -> Vec<(&'static str, Value)> {
     let Around { cursors, next_cursor, has_previous, total_count } = around;
     let prev_cursor = cursors.first().filter(|_| has_previous).cloned();
-    let mut page = Map::with_capacity(5);
-    page.insert("data".to_owned(), rows);
-    page.insert("next_cursor".to_owned(), next_cursor.into());
-    page.insert("prev_cursor".to_owned(), prev_cursor.into());
+    let mut page = vec![("next_cursor", next_cursor.into()), ("prev_cursor", prev_cursor.into())];
     if let Some(total) = total_count {
-        page.insert("total_count".to_owned(), total.into());
+        page.push(("total_count", total.into()));
     }
-    page.insert("cursors".to_owned(), cursors.into());
-    page.into()
+    page.push(("cursors", cursors.into()));
+    page
 }
 
 /// How much is embedded in each object. Each thing found has been counted once, as it was read; here
@@ -216,6 +205,36 @@ fn count(cx: &Cx, found: &Linked, keys: &[Option<Uuid>]) -> Result<Vec<Size>> {
         zip(&found.objects, uses).map(|((_, size), uses)| size.times(uses.saturating_sub(1)));
     cx.budget.take(again.sum::<Size>().and(pages), &problem::EXPANSION_TOO_LARGE)?;
     Ok(sizes)
+}
+
+/// An object that others can be embedded in.
+pub(crate) trait Holds: Send {
+    /// A member that is a text.
+    fn text(&self, name: &str) -> Option<&str>;
+    /// Embeds what it leads to.
+    fn embed(&mut self, name: &str, what: Embedded) -> Result<()>;
+}
+
+impl Holds for Shown {
+    fn text(&self, name: &str) -> Option<&str> {
+        Self::text(self, name)
+    }
+
+    fn embed(&mut self, name: &str, what: Embedded) -> Result<()> {
+        Self::embed(self, name, what);
+        Ok(())
+    }
+}
+
+impl Holds for Value {
+    fn text(&self, name: &str) -> Option<&str> {
+        self.get(name)?.as_str()
+    }
+
+    fn embed(&mut self, name: &str, what: Embedded) -> Result<()> {
+        self[name] = what.tree()?;
+        Ok(())
+    }
 }
 
 fn places(found: &Linked, key: Option<Uuid>) -> &[usize] {

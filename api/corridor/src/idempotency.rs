@@ -14,7 +14,7 @@ use serde_json::Value;
 use sha2::{Digest, Sha256};
 use uuid::Uuid;
 
-use crate::{Answer, Call};
+use crate::{Answer, Body, Call};
 
 const KEY_CHARS_MAX: usize = 255;
 
@@ -86,10 +86,9 @@ impl Seal {
         Self(ChaCha20Poly1305::new(&key.into()))
     }
 
-    fn close(&self, record: &Record, body: &Value) -> Value {
-        let plain = serde_json::to_vec(body).unwrap_or_default();
+    fn close(&self, record: &Record, plain: &[u8]) -> Value {
         let nonce = Self::nonce(record);
-        let closed = self.0.encrypt(&nonce.into(), plain.as_slice()).unwrap_or_default();
+        let closed = self.0.encrypt(&nonce.into(), plain).unwrap_or_default();
         serde_json::json!({ SEALED: STANDARD.encode(closed) })
     }
 
@@ -119,14 +118,18 @@ pub(crate) async fn remembered(tx: &Tx, key: &str) -> Result<Option<Record>> {
 }
 
 /// The answer that was given before, if it was given to the same request.
-pub(crate) fn replay(record: Record, fingerprint: &[u8], seal: &Seal) -> Result<Answer> {
+pub(crate) fn replay(
+    record: Record,
+    fingerprint: &[u8],
+    seal: impl FnOnce() -> Seal,
+) -> Result<Answer> {
     let same = record.fingerprint == fingerprint;
     let sealed = record.body.get(SEALED).is_some();
-    let body = if sealed { seal.open(&record) } else { Some(record.body) };
+    let body = if sealed { seal().open(&record) } else { Some(record.body) };
     match body.filter(|_| same) {
         Some(body) => {
             let status = u16::try_from(record.status).unwrap_or(500);
-            Ok(Answer { status, body, replayed: true })
+            Ok(Answer { status, body: Body::Tree(body), replayed: true })
         }
         None => {
             let detail = text("came before with another request", "ya llegó con otra solicitud");
@@ -146,9 +149,9 @@ pub(crate) fn record(
     key: &str,
     fingerprint: Vec<u8>,
     status: u16,
-    body: &Value,
+    body: &Body,
     seal: Option<&Seal>,
-) -> Record {
+) -> Result<Record> {
     let mut record = Record {
         organization_id: cx.organization,
         idempotency_key: key.to_owned(),
@@ -157,6 +160,9 @@ pub(crate) fn record(
         body: Value::Null,
         created_at: cx.now,
     };
-    record.body = seal.map_or_else(|| body.clone(), |seal| seal.close(&record, body));
-    record
+    record.body = match seal {
+        Some(seal) => seal.close(&record, &body.to_bytes()),
+        None => body.clone().tree()?,
+    };
+    Ok(record)
 }

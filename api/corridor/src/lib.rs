@@ -9,6 +9,7 @@
 //! calls one by one ([`Visit::call`]).
 
 mod batch;
+mod body;
 mod corridor;
 mod expand;
 mod followers;
@@ -21,6 +22,7 @@ mod validate;
 mod visit;
 
 pub use batch::{BatchLine, BatchMethod, BatchRequest, BatchResult, BatchResults, batches};
+pub use body::Body;
 pub use corridor::{Answer, Call, Corridor};
 pub use followers::Place;
 pub use query::{Ask, Expand, PARAMETERS_MAX, Pages};

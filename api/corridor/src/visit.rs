@@ -120,7 +120,7 @@ impl Corridor {
         outcome.size = visit.budget.size();
         let (status, code) = match &outcome.result {
             Ok(answer) => {
-                (answer.status, answer.body["code"].as_str().filter(|_| answer.status >= 400))
+                (answer.status, answer.body.text("code").filter(|_| answer.status >= 400))
             }
             Err(problem) => (problem.code.status, Some(problem.code.code)),
         };
@@ -253,24 +253,24 @@ impl Visit<'_> {
             let objects = found.objects.iter_mut().map(|(object, _)| object).collect();
             self.corridor.embed(&cx, operation.resource, objects, links).await?;
             let versions = &self.corridor.platform.versions;
-            for (object, _) in &mut found.objects {
-                versions.downgrade(self.version, operation.id, object);
+            let mut trees = Vec::with_capacity(found.objects.len());
+            for (object, _) in &found.objects {
+                let mut tree = object.tree()?;
+                versions.downgrade(self.version, operation.id, &mut tree);
+                trees.push(tree);
             }
-            Ok(found)
+            Ok((found.of, trees))
         };
-        let mut found = self.corridor.guarded(read).await?;
-        let place = |id: &Uuid| found.of.get(id).and_then(|places| places.first().copied());
+        let (of, mut trees) = self.corridor.guarded(read).await?;
+        let place = |id: &Uuid| of.get(id).and_then(|places| places.first().copied());
         // What is asked for again stands in the answer again.
         let mut seen = HashSet::new();
         let again = ids.iter().filter_map(place).filter(|place| !seen.insert(*place));
-        let again =
-            again.filter_map(|place| found.objects.get(place).map(|(one, _)| Size::of(one)));
+        let again = again.filter_map(|place| trees.get(place).map(Size::of));
         self.budget.take(again.sum(), &problem::ANSWER_TOO_LARGE)?;
-        let places: Vec<_> =
-            found.of.iter().map(|(id, places)| (*id, places.first().copied())).collect();
-        let taken = places.into_iter().filter_map(|(id, place)| {
-            let (object, _) = found.objects.get_mut(place?)?;
-            Some((id, object.take()))
+        let taken = of.iter().filter_map(|(id, places)| {
+            let tree = trees.get_mut(*places.first()?)?;
+            Some((*id, tree.take()))
         });
         Ok(taken.collect())
     }

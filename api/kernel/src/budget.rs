@@ -176,6 +176,12 @@ impl Size {
         Self { objects: 1, bytes: bytes(object) }
     }
 
+    /// One object, given as the JSON of its members: about what its tree of values would take.
+    pub(crate) fn of_text<'a>(members: impl Iterator<Item = (&'a str, &'a [u8])>) -> Self {
+        let weigh = |(name, json): (&str, &[u8])| MEMBER_BYTES + name.len() as u64 + written(json);
+        Self { objects: 1, bytes: VALUE_BYTES + members.map(weigh).sum::<u64>() }
+    }
+
     /// Both together.
     pub fn and(self, other: Self) -> Self {
         Self { objects: self.objects + other.objects, bytes: self.bytes + other.bytes }
@@ -208,6 +214,27 @@ fn bytes(value: &Value) -> u64 {
                 .sum(),
             _ => 0,
         }
+}
+
+/// About how much memory a value takes that is written as JSON: what is in a list or an object is told
+/// from the commas and colons between its texts.
+fn written(json: &[u8]) -> u64 {
+    let flat = VALUE_BYTES + json.len() as u64;
+    if !matches!(json, [b'{' | b'[', _, _, ..]) {
+        return flat;
+    }
+    let (mut in_text, mut escaped, mut bytes) = (false, false, flat);
+    for byte in json {
+        match byte {
+            _ if escaped => escaped = false,
+            b'\\' => escaped = in_text,
+            b'"' => in_text = !in_text,
+            b',' | b'{' | b'[' if !in_text => bytes += VALUE_BYTES,
+            b':' if !in_text => bytes += MEMBER_BYTES,
+            _ => {}
+        }
+    }
+    bytes
 }
 
 /// How many large answers are made at the same time: half of what the machine can do at once.
@@ -259,5 +286,10 @@ mod tests {
     fn a_value_weighs_at_least_its_text() {
         let value = json!({"name": "x".repeat(1_000), "list": [1, 2, {"a": null}]});
         assert!(bytes(&value) > value.to_string().len() as u64);
+        let text = value.to_string();
+        assert!(written(text.as_bytes()) >= bytes(&value), "written, it weighs no less");
+        let members = json!({"a": {"b": "{[,:\\\""}, "c": [[], {}]}).to_string();
+        let own = 4 * VALUE_BYTES + 4 * VALUE_BYTES;
+        assert!(written(members.as_bytes()) < own + 4 * MEMBER_BYTES + members.len() as u64);
     }
 }

@@ -6,13 +6,16 @@ use std::sync::{Arc, PoisonError, RwLock};
 
 use chrono::{DateTime, Utc};
 use entity::Owned;
-use sea_orm::{ColumnTrait, QueryFilter, Select};
+use sea_orm::{
+    ColumnTrait, ConnectionTrait, DbBackend, FromQueryResult, QueryFilter, QuerySelect, Select,
+};
 use tokio::sync::Semaphore;
 use uuid::Uuid;
 
+use crate::statements::by_id;
 use crate::{
-    Apart, Budget, Clock, Database, Id, Language, Noun, Numbers, Problem, Result, ScopeSet, Sealer,
-    Signals, Source, Transaction, Vault, Versions,
+    Apart, Budget, Clock, Database, Id, Language, Noun, Numbers, Problem, Result, Row, ScopeSet,
+    Sealer, Signals, Source, Transaction, Vault, Versions,
 };
 
 /// What lives as long as the process.
@@ -258,9 +261,28 @@ impl Cx {
         })
     }
 
+    /// The row of an object, locked where that is asked for and the caller has a transaction.
+    pub(crate) async fn row<V: Noun>(&self, id: Id<V>, locked: bool) -> Result<Row<V>> {
+        let backend = self.db().get_database_backend();
+        let found = match V::visible(self)? {
+            None => {
+                let (organization, id) = (self.organization, id.uuid());
+                let statement = by_id::<V::Entity>(backend, organization, id, locked);
+                Row::<V>::find_by_statement(statement).one(self.db()).await?
+            }
+            Some(condition) => {
+                let rows = V::Entity::of(self.organization).filter(condition);
+                let rows = rows.filter(V::Entity::ID.eq(id.uuid()));
+                let locked = locked && backend == DbBackend::Postgres;
+                let rows = if locked { rows.lock_exclusive() } else { rows };
+                rows.one(self.db()).await?
+            }
+        };
+        found.ok_or_else(|| Problem::not_found(V::NAME))
+    }
+
     /// One object.
     pub async fn load<V: Noun>(&self, id: Id<V>) -> Result<V> {
-        let found = self.rows::<V>()?.filter(V::Entity::ID.eq(id.uuid())).one(self.db()).await?;
-        Ok(found.ok_or_else(|| Problem::not_found(V::NAME))?.into())
+        Ok(self.row::<V>(id, false).await?.into())
     }
 }

@@ -11,7 +11,7 @@ use sea_orm::{ColumnTrait, DbErr, EntityTrait, ModelTrait, QueryFilter, QuerySel
 use uuid::Uuid;
 
 use crate::budget::exceeded;
-use crate::{Cx, Noun, Problem, Result, Row, Size, problem};
+use crate::{Cx, Noun, Result, Row, Shown, Size, problem};
 
 /// How many pairs of an object and what it leads to one link may bring.
 pub const LINKED_MAX: usize = 10_000;
@@ -20,7 +20,7 @@ pub const LINKED_MAX: usize = 10_000;
 #[derive(Debug, Default)]
 pub struct Linked {
     /// Each object once, with its size.
-    pub objects: Vec<(serde_json::Value, Size)>,
+    pub objects: Vec<(Shown, Size)>,
     /// Which of them each object that was asked for leads to, in order.
     pub of: HashMap<Uuid, Vec<usize>>,
     /// What is around the page of each object, where the link leads to pages.
@@ -65,8 +65,8 @@ impl Linked {
         let place = match self.places.get(&id) {
             Some(place) => *place,
             None => {
-                let object = serde_json::to_value(view()).map_err(Problem::internal)?;
-                let size = Size::of(&object);
+                let object = Shown::of(&view())?;
+                let size = object.size();
                 cx.budget.take(size, &problem::EXPANSION_TOO_LARGE)?;
                 self.objects.push((object, size));
                 self.places.insert(id, self.objects.len() - 1);

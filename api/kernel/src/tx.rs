@@ -6,12 +6,11 @@
 
 mod journal;
 
+use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex};
 
 use chrono::{DateTime, Utc};
-use entity::identity::audit_entry;
 use entity::platform::{idempotency_record, setting};
-use entity::webhooks::event;
 use entity::{Owned, Stored};
 use sea_orm::sea_query::OnConflict;
 use sea_orm::{
@@ -23,6 +22,7 @@ use uuid::Uuid;
 
 use journal::{Guard, Journal, Written};
 
+use crate::statements::insert;
 use crate::{
     Actor, Budget, Changes, Cx, Event, Id, Job, Noun, Origin, Platform, Problem, Result, Row,
     ScopeSet, Transaction, problem,
@@ -31,7 +31,8 @@ use crate::{
 /// Rows in one statement: PostgreSQL binds up to 65,535 values, SQLite up to 32,766.
 const ROWS_PER_INSERT: usize = 500;
 
-/// Raised in this process when events or jobs were committed: the workers look at once.
+/// Raised in this process when events were committed: the relay looks at once. Jobs raise the name of
+/// their queue, so that no other queue asks the database for nothing.
 pub const COMMITTED: &str = "committed";
 
 /// Rows in one statement, where their number varies.
@@ -127,11 +128,7 @@ impl Tx {
     where
         Row<V>: Stored,
     {
-        let mut query = self.rows::<V>()?.filter(V::Entity::ID.eq(id.uuid()));
-        if self.db().get_database_backend() == DbBackend::Postgres {
-            query = query.lock_exclusive();
-        }
-        let row = query.one(self.db()).await?.ok_or_else(|| Problem::not_found(V::NAME))?;
+        let row = self.row::<V>(id, true).await?;
         // Once: a later line of the same batch finds the version that this one has made.
         let mut journal = self.journal();
         let guard = journal.guard.as_mut().filter(|g| !g.checked && g.object == id.uuid());
@@ -205,7 +202,6 @@ impl Tx {
     }
 
     /// Writes new objects: a statement for every 500 of them.
-    #[expect(clippy::disallowed_methods, reason = "one of the three ways to write")]
     pub async fn create_many<V: Noun>(
         &self,
         event: &'static Event,
@@ -216,8 +212,7 @@ impl Tx {
         <V::Entity as EntityTrait>::ActiveModel: Send,
     {
         for chunk in rows.chunks(ROWS_PER_INSERT) {
-            let models = chunk.iter().cloned().map(IntoActiveModel::into_active_model);
-            let inserted = V::Entity::insert_many(models).exec_without_returning(self.db()).await;
+            let inserted = insert(self.db(), chunk.iter().cloned()).await;
             inserted.map_err(Problem::writing::<V>)?;
         }
         let mut views = Vec::with_capacity(rows.len());
@@ -427,7 +422,6 @@ impl Tx {
     }
 
     /// Writes the journal and the answers that are to be remembered; then commits.
-    #[expect(clippy::disallowed_methods, reason = "the journal's own rows")]
     pub async fn commit(self, answers: Vec<idempotency_record::Model>) -> Result<Committed> {
         let Journal { events, audit, jobs, signals, guard, .. } =
             std::mem::take(&mut *self.journal());
@@ -436,16 +430,13 @@ impl Tx {
         }
         let db = self.db();
         for chunk in in_powers_of_two(&events) {
-            let models = chunk.iter().cloned().map(IntoActiveModel::into_active_model);
-            event::Entity::insert_many(models).exec_without_returning(db).await?;
+            insert(db, chunk.iter().cloned()).await?;
         }
         for chunk in in_powers_of_two(&audit) {
-            let models = chunk.iter().cloned().map(IntoActiveModel::into_active_model);
-            audit_entry::Entity::insert_many(models).exec_without_returning(db).await?;
+            insert(db, chunk.iter().cloned()).await?;
         }
         for chunk in in_powers_of_two(&answers) {
-            let models = chunk.iter().cloned().map(IntoActiveModel::into_active_model);
-            idempotency_record::Entity::insert_many(models).exec_without_returning(db).await?;
+            insert(db, chunk.iter().cloned()).await?;
         }
         Job::push(db, &jobs, self.now).await?;
         for topic in &signals {
@@ -455,9 +446,11 @@ impl Tx {
         self.finish().await?.commit().await?;
         platform.db.count(1);
         signals.iter().for_each(|topic| platform.signals.raise(topic));
-        if !events.is_empty() || !jobs.is_empty() {
+        if !events.is_empty() {
             platform.signals.raise(COMMITTED);
         }
+        let queues: BTreeSet<&str> = jobs.iter().map(|job| job.queue).collect();
+        queues.iter().for_each(|queue| platform.signals.raise(queue));
         Ok(Committed { events: events.len() })
     }
 

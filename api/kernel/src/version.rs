@@ -71,6 +71,11 @@ impl Versions {
         }
     }
 
+    /// Whether an answer of this operation was another one in `version`.
+    pub fn changes_answers(&self, version: &str, operation: &str) -> bool {
+        self.after(version, operation).next().is_some()
+    }
+
     /// Brings an answer of the latest version down to `version`.
     pub fn downgrade(&self, version: &str, operation: &str, body: &mut Value) {
         for change in self.after(version, operation).rev() {

@@ -65,6 +65,8 @@ pub struct Ahead<'a> {
 pub enum Consumed {
     /// What follows is written.
     Written,
+    /// The same, and with it jobs of this queue.
+    Queued(&'static str),
     /// Something has to be worked out first, without a transaction: nothing of the batch stays, and
     /// the consumer looks ahead the next time.
     NotReady,
@@ -218,23 +220,28 @@ impl Relay {
         };
         let sql = "UPDATE event_stream SET last_sequence = $1 WHERE organization_id = $2";
         run(&tx, sql, [next.into(), organization.into()]).await?;
+        let mut queues = Vec::new();
         for consumer in &self.consumers {
             let (platform, events) = (&*self.platform, &events);
             let batch = Batch { platform, organization, events, tx: &tx, now };
-            if consumer.consume(batch).await? == Consumed::NotReady {
-                tx.rollback().await?;
-                return Ok(None);
+            match consumer.consume(batch).await? {
+                Consumed::Written => {}
+                Consumed::Queued(queue) => queues.push(queue),
+                Consumed::NotReady => {
+                    tx.rollback().await?;
+                    return Ok(None);
+                }
             }
         }
         tx.commit().await?;
+        queues.iter().for_each(|queue| self.platform.signals.raise(queue));
         metrics::counter!("bodega_events_numbered_total").increment(events.len() as u64);
         Ok(Some(events.len()))
     }
 
-    /// Wakes whoever follows the log or works off a queue, here and on other nodes.
+    /// Wakes whoever follows the log, here and on other nodes.
     async fn tell(&self) -> Result<()> {
         let Platform { db, signals, .. } = &*self.platform;
-        signals.raise(bodega_kernel::COMMITTED);
         signals.raise(NUMBERED);
         if db.backend() == DbBackend::Postgres {
             let sql = "SELECT pg_notify('bodega_signal', $1)";

@@ -98,12 +98,13 @@ impl Worker {
         let (stop, stopping) = watch::channel(false);
         let name = format!("worker-{}", Uuid::now_v7().simple());
         let mut monitor = Monitor::new().shutdown_timeout(STOP).should_restart(|_, _| true);
-        let mut wakes = Vec::new();
+        let mut queues = Vec::new();
         let hands = Hands::default();
         for Work { queue, handler, concurrency, share_max } in parts.work {
             let wake = Arc::new(Notify::new());
-            wakes.push(wake.clone());
-            let platform = platform.clone();
+            let (platform, woken) = (platform.clone(), wake.clone());
+            platform.signals.on(queue, move || woken.notify_one());
+            queues.push(queue);
             let (worker, hands) = (name.clone(), hands.clone());
             let queue = Queue { platform, name: queue, worker, share_max, hands };
             let room = Arc::new(Semaphore::new(concurrency));
@@ -118,8 +119,8 @@ impl Worker {
             });
         }
         let relayed = Arc::new(Notify::new());
-        wakes.push(relayed.clone());
-        platform.signals.on(COMMITTED, move || wakes.iter().for_each(|wake| wake.notify_one()));
+        let wake = relayed.clone();
+        platform.signals.on(COMMITTED, move || wake.notify_one());
 
         let until = Stop(stopping.clone());
         let jobs = tokio::spawn(async move {
@@ -133,7 +134,7 @@ impl Worker {
             }
         });
         let beat = platform.clone();
-        let heartbeat = tokio::spawn(async move { keep(&beat, &name, &hands).await });
+        let heartbeat = tokio::spawn(async move { keep(&beat, &name, &hands, &queues).await });
         let (clock, until) = (platform, stopping.clone());
         let chores = tokio::spawn(async move { schedule::run(&clock, &parts.chores, until).await });
         let relay = tokio::spawn(async move { parts.relay.run(&relayed, stopping).await });
@@ -181,7 +182,7 @@ async fn work(held: Held, crew: Data<Crew>) -> Result<(), BoxDynError> {
 }
 
 /// Keeps what this process has in hand its own, and takes up what dead ones had.
-async fn keep(platform: &Platform, worker: &str, hands: &Hands) {
+async fn keep(platform: &Platform, worker: &str, hands: &Hands, queues: &[&str]) {
     loop {
         let kept = async {
             queue::heartbeat(platform, worker, hands).await?;
@@ -191,7 +192,7 @@ async fn keep(platform: &Platform, worker: &str, hands: &Hands) {
             Ok(0) => {}
             Ok(jobs) => {
                 tracing::warn!(jobs, "taken from workers that died");
-                platform.signals.raise(COMMITTED);
+                queues.iter().for_each(|queue| platform.signals.raise(queue));
             }
             Err(error) => tracing::warn!(%error, "the heartbeat was not written"),
         }

@@ -82,8 +82,8 @@ impl Shop {
             Handler::Batch => unreachable!("the catalog has no batches"),
         };
         Ok(match reply {
-            Reply::One(object) => object,
-            Reply::Page(page) => page.data.into(),
+            Reply::One(object) => object.tree().unwrap(),
+            Reply::Page(page) => page.data.iter().map(|object| object.tree().unwrap()).collect(),
         })
     }
 
@@ -117,7 +117,7 @@ impl Shop {
         }
         .unwrap();
         let places = found.of.get(&key).map(Vec::as_slice).unwrap_or_default();
-        places.iter().map(|place| found.objects[*place].0.clone()).collect()
+        places.iter().map(|place| found.objects[*place].0.tree().unwrap()).collect()
     }
 
     /// What an import did, and how many statements it took.

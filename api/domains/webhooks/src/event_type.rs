@@ -4,7 +4,7 @@
 use std::sync::Arc;
 
 use bodega_contract::{Declared, Handler, Input, Kind, Method, Operation, Output, Reply, Schemas};
-use bodega_kernel::{Cx, Problem, Result};
+use bodega_kernel::{Cx, Problem, Result, Shown};
 use entity::webhooks::event;
 use futures::FutureExt;
 use sea_orm::{ColumnTrait, QueryFilter, QueryOrder, QuerySelect};
@@ -190,7 +190,7 @@ fn handler(
 ) -> Handler {
     Handler::Query(Arc::new(move |cx: Cx, input: Input| {
         let answer = run(cx, input.id.unwrap_or_default());
-        Box::pin(async move { Ok(Reply::One(answer.await?)) })
+        Box::pin(async move { Ok(Reply::One(Shown::of(&answer.await?)?)) })
     }))
 }
 

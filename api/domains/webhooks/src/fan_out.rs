@@ -21,7 +21,7 @@ use sea_orm::{
 };
 use uuid::Uuid;
 
-use crate::deliver::{self, Deliverer, Events, breaker};
+use crate::deliver::{self, DELIVER, Deliverer, Events, breaker};
 use crate::filter::{FUEL_MAX, Seen, Verdict};
 use crate::rules::{Rules, is_after};
 
@@ -216,7 +216,7 @@ impl FanOut {
             .map(|endpoint| deliver::job(endpoint, batch.now))
             .collect();
         Job::push(batch.tx, &jobs, batch.now).await?;
-        Ok(Consumed::Written)
+        Ok(if jobs.is_empty() { Consumed::Written } else { Consumed::Queued(DELIVER) })
     }
 
     fn rules(&self, platform: &Platform, endpoint: &webhook_endpoint::Model) -> Result<Arc<Rules>> {

@@ -181,7 +181,7 @@ impl Subscription {
         ]
         .map(|(name, value)| (name.to_owned(), value))
         .into();
-        Ok(visit.call(call).await?.body)
+        visit.call(call).await?.body.tree()
     }
 
     /// Ends what was begun before its document was trusted no more, or others no more allowed.
@@ -278,7 +278,7 @@ async fn newest(visit: &Visit<'_>, feed: &Operation) -> Result<i64> {
     call.query = [("sequence[is_null]", "false"), ("limit", "1")]
         .map(|(name, value)| (name.to_owned(), value.to_owned()))
         .into();
-    let rows = rows(visit.call(call).await?.body);
+    let rows = rows(visit.call(call).await?.body.tree()?);
     Ok(rows.first().and_then(|row| row["sequence"].as_i64()).unwrap_or(0))
 }
 

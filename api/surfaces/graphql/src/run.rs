@@ -138,7 +138,8 @@ impl<'a> Run<'a> {
                 self.visit.embed(resource, Vec::new(), &links).await?;
             }
         }
-        let Answer { status, mut body, replayed } = self.visit.call(call).await?;
+        let Answer { status, body, replayed } = self.visit.call(call).await?;
+        let mut body = body.tree()?;
         if status >= 400 {
             return Ok(Told::Refused { body });
         }

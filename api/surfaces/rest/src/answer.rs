@@ -7,7 +7,7 @@ use actix_web::http::StatusCode;
 use actix_web::http::header::{self, HeaderName, HeaderValue};
 use actix_web::{HttpRequest, HttpResponse, HttpResponseBuilder};
 use bodega_contract::{Deprecation, Method, Operation, Output};
-use bodega_corridor::{Answer, Outcome};
+use bodega_corridor::{Answer, Body, Outcome};
 use bodega_kernel::{APART_BYTES, Apart, Problem, Size, problem};
 use serde_json::Value;
 
@@ -54,17 +54,17 @@ pub(crate) async fn answer(
 
 /// The bytes of a body. A large one is written where no small call stands behind it; where there is no
 /// place for that in time, here: what was done has to be told.
-async fn write(body: &mut Value, size: Size, apart: &Apart) -> Vec<u8> {
+async fn write(body: &mut Body, size: Size, apart: &Apart) -> Vec<u8> {
     if size.bytes > APART_BYTES {
-        let large = Arc::new(body.take());
+        let large = Arc::new(std::mem::take(body));
         let shared = large.clone();
-        let written = apart.run(move || serde_json::to_vec(&*shared)).await;
+        let written = apart.run(move || shared.to_bytes()).await;
         *body = Arc::unwrap_or_clone(large);
-        if let Ok(Ok(bytes)) = written {
+        if let Ok(bytes) = written {
             return bytes;
         }
     }
-    serde_json::to_vec(&*body).unwrap_or_default()
+    body.to_bytes()
 }
 
 fn done(
@@ -78,7 +78,7 @@ fn done(
         response.insert_header((REPLAYED, HeaderValue::from_static("true")));
     }
     if answer.status >= 400 {
-        return problem_body(response, &answer.body);
+        return problem_body(response, body);
     }
     if operation.method == Method::Get {
         let tag = tag(request, operation, &answer.body, &body);
@@ -88,13 +88,13 @@ fn done(
         if known {
             return response.status(StatusCode::NOT_MODIFIED).finish();
         }
-    } else if let Some(version) = answer.body["version"].as_i64() {
+    } else if let Some(version) = answer.body.version() {
         put(&mut response, header::ETAG, format!("\"{version}\""));
     }
     if matches!(operation.output, Output::Page(_)) {
         paging(&mut response, request, &answer.body);
     }
-    if let (201, Some(id)) = (answer.status, answer.body["id"].as_str()) {
+    if let (201, Some(id)) = (answer.status, answer.body.text("id")) {
         put(&mut response, header::LOCATION, format!("{}/{id}", operation.path));
     }
     response.insert_header((header::CONTENT_TYPE, HeaderValue::from_static("application/json")));
@@ -102,8 +102,8 @@ fn done(
 }
 
 /// An object's version, where the object is shown whole; else a hash of what is shown.
-fn tag(request: &HttpRequest, operation: &Operation, body: &Value, bytes: &[u8]) -> String {
-    match body["version"].as_i64() {
+fn tag(request: &HttpRequest, operation: &Operation, body: &Body, bytes: &[u8]) -> String {
+    match body.version() {
         Some(version) if operation.has_id() && request.query_string().is_empty() => {
             format!("\"{version}\"")
         }
@@ -121,9 +121,9 @@ fn matches(known: &str, tag: &str) -> bool {
 }
 
 /// The pages beside this one, as RFC 8288 writes links.
-fn paging(response: &mut HttpResponseBuilder, request: &HttpRequest, body: &Value) {
+fn paging(response: &mut HttpResponseBuilder, request: &HttpRequest, body: &Body) {
     for (relation, member) in [("next", "next_cursor"), ("prev", "prev_cursor")] {
-        let Some(cursor) = body[member].as_str() else { continue };
+        let Some(cursor) = body.text(member) else { continue };
         let mut query = form_urlencoded::Serializer::new(String::new());
         let others = form_urlencoded::parse(request.query_string().as_bytes());
         query.extend_pairs(others.filter(|(name, _)| name != "cursor"));
@@ -182,13 +182,13 @@ pub fn refused(
     }
     let body = problem.to_json(caller.language, &caller.path, &caller.request_id());
     put(&mut response, header::CONTENT_LANGUAGE, caller.language.tag().to_owned());
-    problem_body(response, &body)
+    problem_body(response, serde_json::to_vec(&body).unwrap_or_default())
 }
 
-fn problem_body(mut response: HttpResponseBuilder, body: &Value) -> HttpResponse {
+fn problem_body(mut response: HttpResponseBuilder, body: Vec<u8>) -> HttpResponse {
     let content_type = HeaderValue::from_static("application/problem+json");
     response.insert_header((header::CONTENT_TYPE, content_type));
-    response.body(serde_json::to_vec(body).unwrap_or_default())
+    response.body(body)
 }
 
 impl Incoming {

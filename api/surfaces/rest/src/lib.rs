@@ -45,8 +45,10 @@ pub struct Door {
 /// Mounts the door at `/v1`.
 pub fn routes(door: Door) -> impl FnOnce(&mut ServiceConfig) {
     move |app| {
+        // A scope is found by comparing the beginning of the path: a pattern that takes any path would
+        // be a regular expression, run for every call.
         app.app_data(web::Data::new(door))
-            .service(web::resource(["/v1", "/v1/{tail:.*}"]).route(web::route().to(handle)));
+            .service(web::scope("/v1").default_service(web::to(handle)));
     }
 }
 

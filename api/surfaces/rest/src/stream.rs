@@ -9,10 +9,9 @@ use actix_web::http::header::{self, HeaderName, HeaderValue};
 use actix_web::web::Bytes;
 use actix_web::{Error, HttpRequest, HttpResponse, HttpResponseBuilder};
 use bodega_contract::{Caller, Method, Operation, Registry, Route};
-use bodega_corridor::{Call, Corridor, Leave, Place};
-use bodega_kernel::{FieldError, Problem, Result, problem, text};
+use bodega_corridor::{Body, Call, Corridor, Leave, Place};
+use bodega_kernel::{FieldError, Problem, Result, Shown, problem, text};
 use futures::{StreamExt, stream};
-use serde_json::Value;
 
 use crate::headers;
 use crate::request::{Incoming, one, query};
@@ -97,7 +96,7 @@ async fn begin(
     };
     let (operation, method, deprecated) = (feed.id, "GET", Vec::new());
     visit.leave(Leave { operation, method, status, code, idempotency_key: None, deprecated });
-    let newest = answered?.body["data"][0]["sequence"].as_i64().unwrap_or(0);
+    let newest = rows(&answered?.body).first().and_then(|row| row.whole("sequence")).unwrap_or(0);
     follower.after = asked.map_or(newest, |after| after.parse().unwrap_or(newest));
     Ok(follower)
 }
@@ -144,13 +143,13 @@ impl Follower {
             let call = self.call(&[("after", &after), ("wait_s", &wait), ("limit", "100")]);
             let visit = self.corridor.admit(&self.caller).await.ok()?;
             let page = visit.call(call).await.ok()?.body;
-            let rows = page["data"].as_array().map(Vec::as_slice).unwrap_or_default();
-            if let Some(last) = rows.last().and_then(|row| row["sequence"].as_i64()) {
+            let rows = rows(&page);
+            if let Some(last) = rows.last().and_then(|row| row.whole("sequence")) {
                 (self.after, self.moved, self.heard) = (last, false, Instant::now());
                 return Some(rows.iter().flat_map(event).collect::<Vec<u8>>().into());
             }
             // What was not for this caller is not looked through again.
-            let passed = page["reached"].as_i64().filter(|reached| *reached > self.after);
+            let passed = reached(&page).filter(|reached| *reached > self.after);
             (self.after, self.moved) =
                 (passed.unwrap_or(self.after), self.moved || passed.is_some());
             if self.heard.elapsed() >= HEARTBEAT {
@@ -166,7 +165,25 @@ impl Follower {
 }
 
 /// An entry of the log; its data is one line of JSON.
-fn event(row: &Value) -> Vec<u8> {
-    let kind = row["type"].as_str().unwrap_or("message");
-    format!("id: {}\nevent: {kind}\ndata: {row}\n\n", row["sequence"]).into_bytes()
+fn event(row: &Shown) -> Vec<u8> {
+    let kind = row.text("type").unwrap_or("message");
+    let sequence = row.whole("sequence").unwrap_or_default();
+    let mut event = format!("id: {sequence}\nevent: {kind}\ndata: ").into_bytes();
+    row.write(&mut event);
+    event.extend_from_slice(b"\n\n");
+    event
+}
+
+fn rows(body: &Body) -> &[Shown] {
+    match body {
+        Body::Page(page) => &page.data,
+        _ => &[],
+    }
+}
+
+fn reached(body: &Body) -> Option<i64> {
+    match body {
+        Body::Page(page) => page.reached,
+        _ => None,
+    }
 }

@@ -110,7 +110,9 @@ impl Bench {
         let began = Instant::now();
         while !holds().await {
             assert!(began.elapsed() < PATIENCE, "it never came to be: {:?}", self.rows().await);
-            self.platform.signals.raise(COMMITTED);
+            for topic in [COMMITTED, QUEUE] {
+                self.platform.signals.raise(topic);
+            }
             tokio::time::sleep(Duration::from_millis(3)).await;
         }
     }

@@ -81,7 +81,7 @@ async fn dropped_is_stopped(db: Db) {
     tokio::time::sleep(Duration::from_millis(50)).await;
     bench.push(&[bench.job("a")]).await;
     for _ in 0..10 {
-        bench.platform.signals.raise(bodega_kernel::COMMITTED);
+        bench.platform.signals.raise(crate::bench::QUEUE);
         tokio::time::sleep(Duration::from_millis(5)).await;
     }
     assert!(bench.names().is_empty());

@@ -93,7 +93,7 @@ async fn no_more_than_there_is_room_for(db: Db) {
     bench.until(async || bench.names().len() == 2).await;
     // Time enough to take more, were it to.
     for _ in 0..20 {
-        bench.platform.signals.raise(bodega_kernel::COMMITTED);
+        bench.platform.signals.raise(crate::bench::QUEUE);
         tokio::time::sleep(Duration::from_millis(5)).await;
     }
     let running = bench.rows().await.iter().filter(|job| job.state == "running").count();

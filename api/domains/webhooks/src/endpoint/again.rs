@@ -17,7 +17,7 @@ use sea_orm::{ColumnTrait, Condition, ConnectionTrait, QueryFilter, QueryOrder, 
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use crate::deliver::{self, breaker};
+use crate::deliver::{self, DELIVER, breaker};
 use crate::filter::{FUEL_MAX, Seen, Verdict};
 use crate::rules::{Rules, fits, is_after};
 use crate::sight::Sight;
@@ -272,6 +272,6 @@ async fn write(
         Job::push(&tx, &[deliver::job(endpoint, now)], now).await?;
     }
     tx.commit().await?;
-    platform.signals.raise(bodega_kernel::COMMITTED);
+    platform.signals.raise(DELIVER);
     Ok(true)
 }

@@ -147,8 +147,8 @@ impl Shop {
             Handler::Batch => unreachable!("no batches here"),
         };
         Ok(match reply {
-            Reply::One(object) => object,
-            Reply::Page(page) => page.data.into(),
+            Reply::One(object) => object.tree().unwrap(),
+            Reply::Page(page) => page.data.iter().map(|object| object.tree().unwrap()).collect(),
         })
     }
 
@@ -172,7 +172,7 @@ impl Shop {
         };
         let input = Input { list: Some(list), ..Input::default() };
         match run(self.cx(self.organization, Language::English), input).await.unwrap() {
-            Reply::Page(page) => page.data,
+            Reply::Page(page) => page.data.iter().map(|object| object.tree().unwrap()).collect(),
             Reply::One(_) => unreachable!("a list"),
         }
     }
@@ -269,7 +269,9 @@ impl Shop {
         let began = Instant::now();
         while !holds().await {
             assert!(began.elapsed() < PATIENCE, "it never came to be");
-            self.platform.signals.raise(COMMITTED);
+            for topic in [COMMITTED, DELIVER, REPLAY] {
+                self.platform.signals.raise(topic);
+            }
             tokio::time::sleep(Duration::from_millis(3)).await;
         }
     }
