@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use bodega_graphql::names::{camel, pascal, upper};
 use bodega_tests::{Answer, Db, Server, both};
 use sea_orm::{ConnectionTrait, Statement};
 use serde_json::{Value, json};
@@ -134,22 +135,30 @@ impl Try {
             let status = result["status"].as_u64().expect("a status");
             all.push(("batch", status, result["body"].clone()));
         }
-        let (name, kind, takes) = match self.operation {
-            "create" => ("apiKeyCreate", "ApiKeyCreateInput", ""),
-            "update" => ("apiKeyUpdate", "ApiKeyPatchInput", "id: $id, "),
-            _ => ("apiKeyRotate", "ApiKeyRotateInput", "id: $id, "),
-        };
-        let named = if takes.is_empty() { "" } else { "$id: ID!, " };
+        let kind = pascal(self.operation);
         let shown = if self.operation == "update" { "id" } else { "secret" };
         let query = format!(
-            "mutation({named}$input: {kind}!) {{ {name}({takes}input: $input) {{ {shown} }} }}"
+            "mutation($input: ApiKey{kind}Input!) {{ apiKey{kind}(input: $input) {{ {shown} }} }}"
         );
-        let variables = json!({"id": self.id, "input": self.body});
-        let answer = send(server, key, &query, &variables).await;
+        let answer = send(server, key, &query, &json!({"input": self.input()})).await;
         let problem = answer.body["errors"][0]["extensions"].clone();
         let status = problem["status"].as_u64().unwrap_or(u64::from(answer.status));
         all.push(("graphql", status, problem));
         all
+    }
+
+    /// What GraphQL takes for the same.
+    fn input(&self) -> Value {
+        let said = |(name, value): (&String, &Value)| match (name.as_str(), value) {
+            ("plan" | "preset", Value::String(choice)) => (camel(name), upper(choice).into()),
+            _ => (camel(name), value.clone()),
+        };
+        let mut input: serde_json::Map<_, _> =
+            self.body.as_object().expect("a body").iter().map(said).collect();
+        if self.operation != "create" {
+            input.insert("id".to_owned(), json!(self.id));
+        }
+        input.into()
     }
 
     /// Refused by every door, and nothing is otherwise than before.
