@@ -151,6 +151,9 @@ pub struct Page<V> {
     pub reached: Option<i64>,
 }
 
+/// Ids that find rows, and how.
+type FoundBy<'q> = (&'q Through, Vec<Uuid>);
+
 /// What a cursor says, once opened: the row to go on from, and which way.
 #[derive(Serialize, Deserialize)]
 pub(crate) struct Place {
@@ -241,7 +244,7 @@ impl Cx {
         rows: Select<V::Entity>,
         query: &'q ListQuery,
         apart: bool,
-    ) -> Result<(Select<V::Entity>, Option<(&'q Through, Vec<Uuid>)>)> {
+    ) -> Result<(Select<V::Entity>, Option<FoundBy<'q>>)> {
         let backend = self.db().get_database_backend();
         let mut rows = self.visible::<V>(rows)?;
         let mut read_through = None;
