@@ -80,6 +80,18 @@ pub struct BrandCreate {
     pub metadata: bodega_kernel::Metadata,
 }
 impl BrandCreate {
+    ///A brand of which only what is required is said.
+    pub fn new(name: Name) -> Self {
+        Self {
+            name,
+            slug: None,
+            website: None,
+            external_id: None,
+            metadata: Default::default(),
+        }
+    }
+}
+impl BrandCreate {
     ///The row of a new one; what the handler decides is an argument.
     pub(crate) fn row(
         self,

@@ -99,6 +99,17 @@ impl VariantCreate {
     pub(crate) fn default_unit() -> Line<20> {
         Line::made("each")
     }
+    ///A variant of which only what is required is said.
+    pub fn new(product_id: Id<Product>, price: Money) -> Self {
+        Self {
+            product_id,
+            unit: Self::default_unit(),
+            cost: None,
+            price,
+            external_id: None,
+            metadata: Default::default(),
+        }
+    }
 }
 impl VariantCreate {
     ///The row of a new one; what the handler decides is an argument.

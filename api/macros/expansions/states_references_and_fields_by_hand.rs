@@ -92,6 +92,16 @@ impl ProductCreate {
     pub(crate) fn default_category_ids() -> Distinct<Id<Category>, 10> {
         Default::default()
     }
+    ///A product of which only what is required is said.
+    pub fn new() -> Self {
+        Self {
+            status: ProductInitialStatus::default(),
+            brand_id: None,
+            category_ids: Self::default_category_ids(),
+            external_id: None,
+            metadata: Default::default(),
+        }
+    }
 }
 ///What a product can start as.
 #[derive(

@@ -13,8 +13,14 @@ pub(crate) fn write(object: &Object) -> TokenStream {
     let given: Vec<_> =
         object.fields.iter().filter(|field| !matches!(field.create, InCreate::Absent)).collect();
     let fields = given.iter().map(|field| declared(object, field));
-    let defaults: Vec<_> = given.iter().filter_map(|field| default(field)).collect();
-    let defaults = (!defaults.is_empty()).then(|| quote!(impl #name { #(#defaults)* }));
+    let defaults = given.iter().filter_map(|field| default(field));
+    let required = given.iter().filter(|field| required(field));
+    let parameters = required.map(|field| {
+        let Field { name, kind, .. } = field;
+        quote!(#name: #kind)
+    });
+    let initially = given.iter().map(|field| at_first(object, field));
+    let about_new = format!("{} of which only what is required is said.", object.spoken_one());
     let initial = object.fields.iter().filter_map(|field| match &field.create {
         InCreate::State(states) => Some(initial(object, field, states)),
         _ => None,
@@ -34,7 +40,15 @@ pub(crate) fn write(object: &Object) -> TokenStream {
             pub metadata: bodega_kernel::Metadata,
         }
 
-        #defaults
+        impl #name {
+            #(#defaults)*
+
+            #[doc = #about_new]
+            pub fn new(#(#parameters),*) -> Self {
+                Self { #(#initially,)* external_id: None, metadata: Default::default() }
+            }
+        }
+
         #(#initial)*
         #row
     }
@@ -63,6 +77,27 @@ fn declared(object: &Object, field: &Field) -> TokenStream {
         InCreate::Given | InCreate::ByHand | InCreate::Absent => {
             quote!(#docs #schema pub #name: #kind,)
         }
+    }
+}
+
+fn required(field: &Field) -> bool {
+    matches!(field.create, InCreate::Given | InCreate::ByHand) && !field.nullable()
+}
+
+/// What a field is where nothing is said of it.
+fn at_first(object: &Object, field: &Field) -> TokenStream {
+    let name = &field.name;
+    match &field.create {
+        InCreate::Default(_) => {
+            let function = default_name(name);
+            quote!(#name: Self::#function())
+        }
+        InCreate::State(_) => {
+            let initial = field.initial_name(&object.name);
+            quote!(#name: #initial::default())
+        }
+        _ if required(field) => quote!(#name),
+        _ => quote!(#name: None),
     }
 }
 

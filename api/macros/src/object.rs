@@ -65,7 +65,14 @@ impl Object {
         format!("{article} {name}")
     }
 
-    /// `a new brand`.
+    /// `A brand`.
+    pub(crate) fn spoken_one(&self) -> String {
+        let mut spoken = self.spoken();
+        spoken.get_mut(..1).into_iter().for_each(str::make_ascii_uppercase);
+        spoken
+    }
+
+    /// `A new brand.`
     pub(crate) fn spoken_new(&self) -> String {
         format!("A new {}.", self.arguments.name.value().replace('_', " "))
     }

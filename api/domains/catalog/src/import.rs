@@ -9,10 +9,9 @@ use std::collections::{BTreeSet, HashMap, HashSet};
 use std::mem;
 
 use bodega_kernel::values::{Line, Name};
-use bodega_kernel::{Id, Metadata, Problem, Quantity, Result, Tx};
+use bodega_kernel::{Id, Problem, Result, Tx};
 use entity::Owned;
 use entity::catalog::options::{OptionValues, ProductOption};
-use entity::catalog::product::Kind;
 use entity::catalog::{brand, category, price, product, product_category, variant};
 use sea_orm::{ColumnTrait, QueryFilter, QueryOrder, QuerySelect};
 use uuid::Uuid;
@@ -132,7 +131,7 @@ async fn set_brands(tx: &Tx, lines: &mut [Valid<'_>], done: &mut Imported) -> Re
     for name in names.into_iter().filter(|name| !known.contains_key(name)) {
         let id = tx.new_id();
         let slug = slug(None, &name, id);
-        missing.push(new_brand(name).row(tx, id, slug));
+        missing.push(BrandCreate::new(name).row(tx, id, slug));
     }
     known.extend(missing.iter().map(|row| (row.name.clone(), row.id)));
     done.brands = missing.len();
@@ -141,29 +140,6 @@ async fn set_brands(tx: &Tx, lines: &mut [Valid<'_>], done: &mut Imported) -> Re
         line.brand = line.brand_name.as_ref().and_then(|name| known.get(name)).copied();
     }
     Ok(())
-}
-
-fn new_brand(name: Name) -> BrandCreate {
-    BrandCreate {
-        name,
-        slug: None,
-        description: None,
-        website: None,
-        external_id: None,
-        metadata: Metadata::default(),
-    }
-}
-
-fn new_category(parent: Option<Uuid>, name: Name) -> CategoryCreate {
-    CategoryCreate {
-        parent_id: parent.map(Id::from_uuid),
-        name,
-        slug: None,
-        description: None,
-        position: 0,
-        external_id: None,
-        metadata: Metadata::default(),
-    }
 }
 
 /// Finds the categories by name and parent, level by level, and makes those that are missing.
@@ -182,7 +158,9 @@ async fn set_categories(tx: &Tx, lines: &mut [Valid<'_>], done: &mut Imported) -
             known.entry((parent, name)).or_insert_with_key(|(parent, name)| {
                 let id = tx.new_id();
                 let slug = slug(None, name, id);
-                missing.push(new_category(*parent, name.clone()).row(tx, id, slug));
+                let parent_id = parent.map(Id::from_uuid);
+                let body = CategoryCreate { parent_id, ..CategoryCreate::new(name.clone()) };
+                missing.push(body.row(tx, id, slug));
                 id.uuid()
             });
         }
@@ -256,50 +234,27 @@ impl Valid<'_> {
             values: [value].into_iter().collect(),
         };
         ProductCreate {
-            title: self.title.clone(),
-            slug: None,
             description: self.description.clone(),
-            kind: Kind::Good,
             status: ProductInitialStatus::Active,
             brand_id: self.brand.map(Id::from_uuid),
             category_ids: self.category.into_iter().map(Id::from_uuid).collect(),
-            tax_category: None,
             options: self.option.clone().map(option).into_iter().collect(),
             external_id: Some(self.external_id.clone()),
-            metadata: Metadata::default(),
+            ..ProductCreate::new(self.title.clone())
         }
     }
 
     fn variant(&self, product: Uuid) -> VariantCreate {
         let values = self.option.clone().map(|value| (OPTION_NAME.to_owned(), value));
         VariantCreate {
-            product_id: Id::from_uuid(product),
-            title: None,
-            sku: self.sku.clone(),
-            barcode: None,
             options: OptionValues(values.into_iter().collect()),
-            unit: VariantCreate::default_unit(),
-            weight_grams: None,
-            dimensions: None,
-            track_inventory: true,
-            allow_backorder: false,
-            cost: None,
-            retail_price: None,
-            position: 0,
-            external_id: None,
-            metadata: Metadata::default(),
+            ..VariantCreate::new(Id::from_uuid(product), self.sku.clone())
         }
     }
 
     fn price(&self, tx: &Tx, variant: Uuid) -> price::Model {
         let variant_id = Id::from_uuid(variant);
-        let body = PriceCreate {
-            variant_id,
-            unit_price: self.price,
-            min_quantity: Quantity::ONE,
-            external_id: None,
-            metadata: Metadata::default(),
-        };
+        let body = PriceCreate::new(variant_id, self.price);
         body.row(tx, tx.new_id(), variant_id)
     }
 }
