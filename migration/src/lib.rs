@@ -1,5 +1,6 @@
 //! The schema, one file a step, the same on SQLite and PostgreSQL. See `README.md` for the rules.
 
+mod added;
 mod columns;
 mod m20261120_000001_platform;
 mod m20261120_000002_identity;
@@ -10,11 +11,13 @@ mod m20261120_000006_jobs;
 mod m20261120_000007_webhooks;
 mod m20261120_000008_trusted_documents;
 mod m20261121_000001_endpoint_scopes;
-mod m20261121_000009_undecided;
 mod m20261121_000010_key_lineage;
 
 pub use sea_orm_migration::MigratorTrait;
 use sea_orm_migration::prelude::*;
+
+use added::Added;
+use columns::bigint_null;
 
 /// Every step, oldest first.
 pub struct Migrator;
@@ -31,10 +34,21 @@ impl MigratorTrait for Migrator {
             Box::new(Whole(m20261120_000007_webhooks::Migration)),
             Box::new(Whole(m20261120_000008_trusted_documents::Migration)),
             Box::new(Whole(m20261121_000001_endpoint_scopes::Migration)),
-            Box::new(Whole(m20261121_000009_undecided::Migration)),
+            added("m20261121_000009_undecided", "webhook_health", || {
+                bigint_null("undecided_since")
+            }),
             Box::new(Whole(m20261121_000010_key_lineage::Migration)),
         ]
     }
+}
+
+/// A step that only adds a column.
+fn added(
+    name: &'static str,
+    table: &'static str,
+    column: fn() -> ColumnDef,
+) -> Box<dyn MigrationTrait> {
+    Box::new(Whole(Added { name, table, column }))
 }
 
 /// A step that is done whole or not at all, also on SQLite, where that is not the default: a program
