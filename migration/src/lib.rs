@@ -17,7 +17,7 @@ pub use sea_orm_migration::MigratorTrait;
 use sea_orm_migration::prelude::*;
 
 use added::Added;
-use columns::bigint_null;
+use columns::{bigint_null, text_null};
 
 /// Every step, oldest first.
 pub struct Migrator;
@@ -38,6 +38,7 @@ impl MigratorTrait for Migrator {
                 bigint_null("undecided_since")
             }),
             Box::new(Whole(m20261121_000010_key_lineage::Migration)),
+            added("m20261121_000011_brand_country", "brand", || text_null("country")),
         ]
     }
 }

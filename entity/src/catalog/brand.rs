@@ -1,6 +1,6 @@
 //! A maker's name on goods.
 
-use bodega_values::{ExternalId, Metadata, Name, Slug, Text, WebUrl};
+use bodega_values::{CountryCode, ExternalId, Metadata, Name, Slug, Text, WebUrl};
 use sea_orm::entity::prelude::*;
 
 #[derive(Clone, Debug, PartialEq, DeriveEntityModel)]
@@ -13,6 +13,7 @@ pub struct Model {
     pub slug: Slug,
     pub description: Option<Text<5000>>,
     pub website: Option<WebUrl>,
+    pub country: Option<CountryCode>,
     pub external_id: Option<ExternalId>,
     pub metadata: Metadata,
     pub version: i64,

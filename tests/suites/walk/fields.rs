@@ -21,7 +21,7 @@ const NOT_SHOWN: &[(&str, &str)] = &[
 /// Values for fields of which the schema says too little.
 fn known(field: &str, ready: &Ready<'_>) -> Option<Value> {
     Some(match field {
-        "organization.country" => json!("VE"),
+        "organization.country" | "brand.country" => json!("VE"),
         "organization.language" => json!("es-VE"),
         "organization.time_zone" => json!("America/Caracas"),
         "api_key.scopes" => json!(["catalog:read", "events:read"]),

@@ -1,7 +1,7 @@
 //! Brands: the makers' names that goods carry.
 
 use bodega_contract::Resource;
-use bodega_kernel::values::{Name, Slug, Text, WebUrl};
+use bodega_kernel::values::{CountryCode, Name, Slug, Text, WebUrl};
 use bodega_kernel::{Event, Result, Tx, problem};
 use bodega_macros::object;
 
@@ -44,6 +44,8 @@ pub struct Brand {
     pub description: Option<Text<5000>>,
     /// The brand's website.
     pub website: Option<WebUrl>,
+    /// The country that the brand comes from (ISO 3166-1 alpha-2).
+    pub country: Option<CountryCode>,
 }
 
 async fn create(tx: Tx, body: BrandCreate) -> Result<Brand> {
