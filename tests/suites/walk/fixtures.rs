@@ -213,6 +213,7 @@ pub const FIXTURES: &[Fixture] = &[
             act("publish", &[]),
             act("archive", &[]),
             act("propose", &[]),
+            act("withdraw", &["propose"]),
             act("reject", &["propose"]),
             act("reopen", &["archive"]),
         ],

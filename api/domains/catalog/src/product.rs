@@ -77,6 +77,7 @@ pub(crate) fn resource() -> Resource<Product> {
         &ARCHIVED,
     )
     .transition("propose", "Puts a draft forward for a decision.", [Draft], Proposed, &PROPOSED)
+    .transition("withdraw", "Takes a proposal back.", [Proposed], Draft, &WITHDRAWN)
     .transition("reject", "Declines a proposed product.", [Proposed], Rejected, &REJECTED)
     .transition(
         "reopen",
@@ -93,6 +94,7 @@ static DELETED: Event = Event::new("product.deleted", "A product was removed.");
 static PUBLISHED: Event = Event::new("product.published", "A product went on sale.");
 static ARCHIVED: Event = Event::new("product.archived", "A product went off sale, or was dropped.");
 static PROPOSED: Event = Event::new("product.proposed", "A product was put forward.");
+static WITHDRAWN: Event = Event::new("product.withdrawn", "A proposed product was taken back.");
 static REJECTED: Event = Event::new("product.rejected", "A proposed product was declined.");
 static REOPENED: Event = Event::new("product.reopened", "A product became a draft again.");
 
