@@ -319,7 +319,7 @@ async fn one_of_each_is_made_changed_and_removed() {
     assert_eq!(shop.linked("product", "variants", &product).await, [variant]);
 
     let gone = shop.act("product.delete", &product).await.unwrap();
-    assert_eq!(gone, json!({"id": product, "deleted": true}));
+    assert_eq!(gone, json!({"id": product["id"], "deleted": true}));
     for resource in ["product", "variant", "price"] {
         assert_eq!(shop.list(resource).await, Vec::<Value>::new());
     }
