@@ -116,7 +116,7 @@ impl From<Model> for TrustedDocument {
             sha256,
             text,
             external_id,
-            metadata: metadata,
+            metadata,
             version,
             created_at,
             updated_at,
