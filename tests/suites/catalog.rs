@@ -3,7 +3,53 @@
 use bodega_tests::{Db, Server, both};
 use serde_json::json;
 
-both!(a_product_with_everything, states_follow_actions_only);
+both!(
+    a_product_with_everything,
+    states_follow_actions_only,
+    a_choice_in_a_filter_that_is_nearly_right_is_told,
+    the_document_says_which_action_leads_where,
+);
+
+async fn a_choice_in_a_filter_that_is_nearly_right_is_told(db: Db) {
+    let server = Server::start(db).await;
+    for (query, said) in [
+        ("status=actve", "did you mean `active`?"),
+        ("status[in]=draft,archivd", "did you mean `archived`?"),
+        ("status=zzzzzzzz", "must be one of draft, "),
+        ("brand_id[is_null]=ture", "did you mean `true`?"),
+    ] {
+        let list = server.call("GET", &format!("/v1/products?{query}")).send().await;
+        let problem = list.expect_problem(422, "validation_failed");
+        let detail = problem["errors"][0]["detail"].as_str().unwrap_or_default();
+        assert!(detail.contains(said), "{query}: {detail}");
+    }
+}
+
+async fn the_document_says_which_action_leads_where(db: Db) {
+    let document = Server::start(db).await.openapi().await;
+    let states = &document["components"]["schemas"]["Product"]["x-states"];
+    assert_eq!(states["field"], "status");
+    assert_eq!(states["initial"], json!(["draft", "active"]));
+    assert!(states["mermaid"].as_str().is_some_and(|drawn| drawn.starts_with("stateDiagram-v2")));
+    for action in states["transitions"].as_array().expect("transitions") {
+        let verb = action["operation"].as_str().expect("an id").replace("product.", "");
+        let described = &document["paths"][format!("/v1/products/{{id}}/{verb}")]["post"];
+        let told = described["description"].as_str().unwrap_or_default();
+        let own = json!({"from": action["from"], "to": action["to"]});
+        assert_eq!(described["x-transition"], own, "{verb}");
+        for state in action["from"].as_array().expect("states") {
+            let state = state.as_str().expect("a state");
+            assert!(told.contains(&format!("`{state}`")), "{verb} does not say {state}: {told}");
+        }
+    }
+    let tags = document["tags"].as_array().expect("tags");
+    let place = |name: &str| tags.iter().position(|tag| tag["name"] == name).expect("a tag");
+    let about = tags[place("product")]["description"].as_str().expect("a text");
+    assert!(about.contains("| `publish` |") && about.contains("```mermaid"), "{about}");
+    // What a shop is about comes before who may do what.
+    assert_eq!(place("product"), 0);
+    assert!(place("collection") < place("organization"));
+}
 
 async fn a_product_with_everything(db: Db) {
     let server = Server::start(db).await;

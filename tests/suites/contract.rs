@@ -56,6 +56,40 @@ async fn what_is_served_is_what_is_written() {
     }
 }
 
+/// What `trigger` and the test of an endpoint send is an event as its schema says, and tells of a change
+/// what was there before.
+#[tokio::test]
+async fn the_samples_of_events_are_believable() {
+    let server = Server::start(Db::Sqlite).await;
+    let types = server.call("GET", "/v1/event_types").send().await.expect(200);
+    for kind in types["data"].as_array().expect("types") {
+        let name = kind["type"].as_str().expect("a name");
+        let path = format!("/v1/event_types/{name}");
+        let schema = server.call("GET", &path).send().await.expect(200)["schema"].take();
+        let samples = server.call("GET", &format!("{path}/samples")).send().await.expect(200);
+        let sample = samples["data"].as_array().and_then(|all| all.last()).expect("a sample");
+        let valid = jsonschema::validator_for(&schema).expect("a schema");
+        let errors: Vec<_> = valid.iter_errors(sample).map(|error| error.to_string()).collect();
+        assert!(errors.is_empty(), "{name}: {errors:?} in {sample}");
+        if name.ends_with(".created") || name.ends_with(".deleted") {
+            assert_eq!(sample["previous"], Value::Null, "{name}");
+        }
+        for (member, before) in sample["previous"].as_object().into_iter().flatten() {
+            assert_ne!(&sample["data"][member], before, "{name}: {member} has not changed");
+        }
+    }
+    let sample = async |name: &str| {
+        let path = format!("/v1/event_types/{name}/samples");
+        server.call("GET", &path).send().await.expect(200)["data"][0].take()
+    };
+    let updated = sample("product.updated").await;
+    assert_eq!(updated["previous"]["title"], "Work shirt");
+    assert_eq!(updated["data"]["title"], "Work shirt, long sleeves");
+    let archived = sample("product.archived").await;
+    assert_eq!(archived["previous"]["status"], "draft");
+    assert_eq!(archived["data"]["status"], "archived");
+}
+
 #[test]
 fn nothing_breaks_what_was_released() {
     let made = made();

@@ -24,8 +24,8 @@ pub use operation::{
     Deprecation, Handler, Input, Kind, Method, Operation, Output, Prepared, Reply,
 };
 pub use ports::{
-    Authenticator, Caller, Counted, Entry, LimitState, Limiter, Plan, Policy, Principal, Quota,
-    Recorder,
+    Authenticator, Caller, Counted, Credentials, Entry, LimitState, Limiter, Plan, Policy,
+    Principal, Quota, Recorder,
 };
 pub use registry::{Registry, Route};
 pub use resource::{Access, Declared, Deleted, Resource};

@@ -157,18 +157,6 @@ impl FilterKind {
         }
         .ok_or(WrongValue::Value)
     }
-
-    /// What values look like, for an error message.
-    pub fn wanted(&self) -> String {
-        match self {
-            Self::Text => "text".to_owned(),
-            Self::Choice(all) => all.join(", "),
-            Self::Id(prefix) => format!("{prefix}_…"),
-            Self::Time => "2026-11-20T12:00:00Z".to_owned(),
-            Self::Int => "123".to_owned(),
-            Self::Bool => "true, false".to_owned(),
-        }
-    }
 }
 
 /// Why a value is none.

@@ -11,11 +11,45 @@ use uuid::Uuid;
 
 use crate::Deprecation;
 
+/// What a caller shows to say who it is: its `Authorization`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Credentials {
+    /// Nothing.
+    Missing,
+    /// Something that is not `Bearer <key>`.
+    NotBearer,
+    /// What came after `Bearer`.
+    Bearer(String),
+}
+
+impl Credentials {
+    /// Reads the value of an `Authorization` header.
+    pub fn read(authorization: Option<&str>) -> Self {
+        let Some(value) = authorization.map(str::trim).filter(|value| !value.is_empty()) else {
+            return Self::Missing;
+        };
+        match value.split_once(' ') {
+            Some((scheme, token)) if scheme.eq_ignore_ascii_case("bearer") => {
+                Self::Bearer(token.trim().to_owned())
+            }
+            _ => Self::NotBearer,
+        }
+    }
+
+    /// What came after `Bearer`, if that came.
+    pub fn token(&self) -> Option<&str> {
+        match self {
+            Self::Bearer(token) => Some(token),
+            Self::Missing | Self::NotBearer => None,
+        }
+    }
+}
+
 /// Who calls, as far as a door can tell.
 #[derive(Clone, Debug)]
 pub struct Caller {
-    /// The bearer token.
-    pub token: Option<String>,
+    /// What it shows to say who it is.
+    pub credentials: Credentials,
     /// The address.
     pub ip: Option<IpAddr>,
     /// The origin of a browser.

@@ -8,7 +8,7 @@ use serde_json::Value;
 use crate::list::is_type;
 use crate::{
     Declared, FilterKind, FilterRule, Kind, Leads, Life, Link, Method, Operation, Output, Schemas,
-    id_prefix, transition,
+    Transition, id_prefix, transition,
 };
 
 /// Every resource there is.
@@ -99,6 +99,12 @@ impl Registry {
     /// The states of a resource's objects, where they have any.
     pub fn life(&self, resource: &str) -> Option<&Life> {
         self.resources.iter().find(|entry| entry.name == resource)?.life.as_ref()
+    }
+
+    /// The actions that lead from state to state of a resource's objects, as they were declared.
+    pub fn transitions(&self, resource: &str) -> Vec<Transition> {
+        let own = self.operations.iter().filter(|operation| operation.resource == resource);
+        own.filter_map(|operation| operation.transition.clone()).collect()
     }
 
     /// The list of a resource's objects.

@@ -134,6 +134,10 @@ where
         });
         let output = Output::One(self.parts.view.clone());
         let mut action = self.parts.acting(verb, about, output, handler);
+        if let Some(life) = &self.parts.life {
+            let (field, from) = (life.field, listed(&transition.from, "or"));
+            action.about.push_str(&format!(" It can be called while `{field}` is {from}."));
+        }
         action.transition = Some(transition);
         action.fails.push(&problem::INVALID_TRANSITION);
         self.push(action)
@@ -195,6 +199,16 @@ pub fn drawing(life: &Life, transitions: &[Transition]) -> String {
         }
     }
     drawing
+}
+
+/// `` `draft`, `proposed` or `archived` ``.
+fn listed(words: &[String], and: &str) -> String {
+    let quoted: Vec<_> = words.iter().map(|word| format!("`{word}`")).collect();
+    match quoted.split_last() {
+        Some((last, [])) => last.clone(),
+        Some((last, others)) => format!("{} {and} {last}", others.join(", ")),
+        None => String::new(),
+    }
 }
 
 pub(crate) fn locked(transitions: &Transitions) -> std::sync::MutexGuard<'_, Vec<Transition>> {

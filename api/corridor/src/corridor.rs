@@ -121,7 +121,7 @@ pub(crate) struct Walk<'a> {
 impl Walk<'_> {
     /// Opens what is kept of answers with secrets in them: only the same key can.
     fn seal(&self) -> Seal {
-        Seal::of(self.caller.token.as_deref().unwrap_or_default())
+        Seal::of(self.caller.credentials.token().unwrap_or_default())
     }
 
     fn kept(&self) -> MutexGuard<'_, Vec<Record>> {

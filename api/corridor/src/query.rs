@@ -8,7 +8,7 @@ use bodega_kernel::{
     FieldError, Filter, FilterValue, ListQuery, Op, Problem, Result, Sort, Way, problem, text,
 };
 
-use crate::validate::{one_of, unknown};
+use crate::validate::{an_id, one_of, unknown};
 
 /// More parameters than this are refused before any is read.
 pub const PARAMETERS_MAX: usize = 50;
@@ -266,8 +266,13 @@ impl Reader<'_> {
         };
         let Some(op) = op else {
             let known = rule.operators().map(|(known, _)| known).collect::<Vec<_>>().join(", ");
-            let (en, es) =
-                (format!("takes the operators {known}"), format!("acepta los operadores {known}"));
+            let (en, es) = match known.is_empty() {
+                true => ("takes no operator".to_owned(), "no acepta operadores".to_owned()),
+                false => (
+                    format!("takes the operators {known}"),
+                    format!("acepta los operadores {known}"),
+                ),
+            };
             return self.wrong(name, "unknown_operator", &en, &es);
         };
         if raw.len() > IN_MAX {
@@ -366,13 +371,15 @@ impl Reader<'_> {
 
 /// What values a filter takes, in English and Spanish.
 fn wanted(kind: &FilterKind, given: &str) -> (String, String) {
-    match kind {
+    let like = match kind {
         FilterKind::Choice(all) => {
-            one_of(given, &all.iter().map(String::as_str).collect::<Vec<_>>())
+            return one_of(given, &all.iter().map(String::as_str).collect::<Vec<_>>());
         }
-        kind => {
-            let wanted = kind.wanted();
-            (format!("takes values like {wanted}"), format!("acepta valores como {wanted}"))
-        }
-    }
+        FilterKind::Bool => return one_of(given, &["true", "false"]),
+        FilterKind::Id(prefix) => return an_id(prefix, given),
+        FilterKind::Text => "text",
+        FilterKind::Time => "2026-11-20T12:00:00Z",
+        FilterKind::Int => "123",
+    };
+    (format!("takes values like {like}"), format!("acepta valores como {like}"))
 }

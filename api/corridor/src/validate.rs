@@ -116,19 +116,13 @@ impl Wrongs<'_> {
                 if let Some(prefix) = self.schemas.prefix_of(pattern)
                     && given.rsplit_once('_').is_some_and(|(p, s)| p != prefix && s.len() == 26)
                 {
-                    let detail = text(
-                        format!("must be an id that starts with `{prefix}_`"),
-                        format!("debe ser un id que empiece con `{prefix}_`"),
-                    );
-                    let error = FieldError::body(at, "wrong_id_type", detail);
+                    let (en, es) = an_id(prefix, given);
+                    let error = FieldError::body(at, "wrong_id_type", text(en, es));
                     self.foreign_id.get_or_insert((prefix.to_owned(), error));
                     return;
                 }
                 let (en, es) = match (self.schemas.prefix_of(pattern), words_of(pattern)) {
-                    (Some(prefix), _) => (
-                        format!("must be an id that starts with `{prefix}_`"),
-                        format!("debe ser un id que empiece con `{prefix}_`"),
-                    ),
+                    (Some(prefix), _) => an_id(prefix, given),
                     (None, Some((en, es))) => (en.to_owned(), es.to_owned()),
                     (None, None) => {
                         (format!("must match {pattern}"), format!("debe cumplir {pattern}"))
@@ -232,6 +226,21 @@ pub(crate) fn unknown<'a>(name: &str, known: impl Iterator<Item = &'a str>) -> T
         ),
         None => text("is not known here", "no se conoce aquí"),
     }
+}
+
+/// What an id has to look like; one that begins right says how it goes on.
+pub(crate) fn an_id(prefix: &str, given: &str) -> (String, String) {
+    let begins = given.strip_prefix(prefix).is_some_and(|rest| rest.starts_with('_'));
+    if begins {
+        return (
+            format!("must be a whole id: `{prefix}_` and its 26 characters, as the API gave it"),
+            format!("debe ser un id completo: `{prefix}_` y sus 26 caracteres, como lo dio la API"),
+        );
+    }
+    (
+        format!("must be an id that starts with `{prefix}_`"),
+        format!("debe ser un id que empiece con `{prefix}_`"),
+    )
 }
 
 /// Which values there are, or, where one of them is near, that one.

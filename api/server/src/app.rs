@@ -21,10 +21,11 @@ const FIRST_VERSION: &str = "2026-11-20";
 
 const SEALING_KEY: &str = "sealing_key";
 
-/// Every resource there is, an area a line.
+/// Every resource there is, an area a line, in the order in which the docs show them: first what a
+/// shop is about, then who may do what, then who is told.
 pub(crate) fn registry() -> Registry {
-    let mut resources = bodega_identity::resources();
-    resources.extend(bodega_catalog::resources());
+    let mut resources = bodega_catalog::resources();
+    resources.extend(bodega_identity::resources());
     resources.push(bodega_corridor::batches());
     // What is declared so far is what events tell of.
     resources.extend(bodega_webhooks::resources(&resources));

@@ -1,6 +1,6 @@
 //! The command line.
 
-use std::io::Write;
+use std::io::{IsTerminal, Write};
 use std::path::PathBuf;
 
 use clap::{ArgGroup, Args, Parser, Subcommand};
@@ -9,6 +9,8 @@ use crate::config::{Config, LogFormat};
 use crate::{commands, serve};
 
 /// Bodega: the back office of a shop, as one API.
+///
+/// Without a command it serves, and takes the options of `serve`.
 #[derive(Debug, Parser)]
 #[command(version)]
 pub(crate) struct Cli {
@@ -17,6 +19,8 @@ pub(crate) struct Cli {
     config: Option<PathBuf>,
     #[command(subcommand)]
     command: Option<Command>,
+    #[command(flatten)]
+    serve: Serve,
 }
 
 #[derive(Debug, Subcommand)]
@@ -79,7 +83,7 @@ enum Command {
     },
 }
 
-#[derive(Debug, Default, Args)]
+#[derive(Debug, Args)]
 pub(crate) struct Serve {
     /// Prints the addresses and keys as one line of JSON.
     #[arg(long)]
@@ -189,10 +193,15 @@ pub(crate) enum Organizations {
 pub(crate) async fn run(cli: Cli) -> Result<(), String> {
     let mut config = Config::read(cli.config.as_deref())?;
     log(&config)?;
-    match cli.command.unwrap_or_else(|| Command::Serve(Serve::default())) {
+    let given = cli.serve;
+    let command = cli.command.unwrap_or(Command::Serve(Serve { json: false, no_demo: false }));
+    if (given.json || given.no_demo) && !matches!(command, Command::Serve(_)) {
+        return Err("`--json` and `--no-demo` are options of `serve`".to_owned());
+    }
+    match command {
         Command::Serve(Serve { json, no_demo }) => {
-            config.demo &= !no_demo;
-            serve::serve(config, json).await
+            config.demo &= !(no_demo || given.no_demo);
+            serve::serve(config, json || given.json).await
         }
         Command::Worker => commands::worker(&config).await,
         Command::Migrate { status } => commands::migrate(&config, status).await,
@@ -212,23 +221,40 @@ pub(crate) async fn run(cli: Cli) -> Result<(), String> {
     }
 }
 
+/// How loud the libraries are that say what no operator asks for; the setting `log` can name them.
+const QUIET: &[(&str, &str)] = &[
+    // It calls every request that it cannot read an error of the program's.
+    ("actix_http", "off"),
+    // They tell each step of a start and of an end.
+    ("actix_server", "warn"),
+    ("sea_orm_migration", "warn"),
+    ("sqlx", "warn"),
+];
+
 /// Logs go to the error output, so that what a command answers can be piped.
 fn log(config: &Config) -> Result<(), String> {
-    let named = config.log.contains("actix_http");
-    // It calls every request that it cannot read an error of the program's.
-    let log = if named { config.log.clone() } else { format!("{},actix_http=off", config.log) };
+    let log = QUIET.iter().fold(config.log.clone(), |log, (who, level)| {
+        if config.log.contains(who) { log } else { format!("{log},{who}={level}") }
+    });
     let filter = tracing_subscriber::EnvFilter::try_new(log)
         .map_err(|error| format!("the setting `log` is not valid: {error}"))?;
     // Where a line cannot be written, nobody can be told: to try would end the thread that does.
     let builder = tracing_subscriber::fmt()
         .with_env_filter(filter)
         .with_writer(|| Unfailing(std::io::stderr()))
+        .with_ansi(colours())
         .log_internal_errors(false);
     match config.log_format {
         LogFormat::Text => builder.init(),
         LogFormat::Json => builder.json().init(),
     }
     Ok(())
+}
+
+/// Colours are for people at a terminal who have not asked for none (<https://no-color.org>).
+fn colours() -> bool {
+    let unwanted = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
+    std::io::stderr().is_terminal() && !unwanted
 }
 
 /// Writes what can be written. A full disk, or a reader of the output that has gone, must not end the

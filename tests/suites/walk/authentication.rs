@@ -9,6 +9,7 @@ use super::operations::Operation;
 use super::walker::Walk;
 
 both!(
+    a_refusal_says_what_is_wrong_with_the_header,
     a_call_without_a_good_key_is_refused,
     a_revoked_key_is_refused_at_once,
     an_expired_key_is_refused,
@@ -40,6 +41,40 @@ async fn a_call_without_a_good_key_is_refused(db: Db) {
             refused(&walk, operation, bare().header("Authorization", header)).await;
         }
         assert_eq!(walk.rows().await, rows, "{}: wrote something", operation.id);
+    }
+}
+
+/// Not which keys there are: one that was never made is told the same as one that has ended.
+async fn a_refusal_says_what_is_wrong_with_the_header(db: Db) {
+    let walk = Walk::start(db).await;
+    let ended = {
+        let (id, key) = walk.server.key(&["catalog:read"]).await;
+        let revoke = walk.operation("api_key.revoke");
+        walk.send(revoke, walk.server.call("POST", &revoke.at(&id))).await.done();
+        format!("Bearer {key}")
+    };
+    let bare = walk.server.live_key.clone();
+    let told = [
+        (None, ["There is no `Authorization` header", "Falta el encabezado `Authorization`"]),
+        (Some("Basic dXNlcjpwYXNzd29yZA=="), ["is not `Bearer <key>`", "no es `Bearer <clave>`"]),
+        (Some(bare.as_str()), ["is not `Bearer <key>`", "no es `Bearer <clave>`"]),
+        (Some(NO_KEYS[0]), ["unknown, revoked or expired", "desconocida, revocada o vencida"]),
+        (Some(ended.as_str()), ["unknown, revoked or expired", "desconocida, revocada o vencida"]),
+    ];
+    let body = json!({"query": "{ brands { totalCount } }"});
+    for (header, details) in told {
+        for (language, said) in ["en", "es"].into_iter().zip(details) {
+            let rest = walk.server.call_without_key("GET", "/v1/brands");
+            let graphql = walk.server.call_without_key("POST", "/graphql").json(&body);
+            for call in [rest, graphql] {
+                let call = call.header("Accept-Language", language);
+                let call =
+                    header.into_iter().fold(call, |c, value| c.header("Authorization", value));
+                let refused = call.send().await.expect_problem(401, "unauthenticated");
+                let detail = refused["detail"].as_str().unwrap_or_default();
+                assert!(detail.contains(said), "{header:?} in {language}: {detail}");
+            }
+        }
     }
 }
 

@@ -98,8 +98,8 @@ async fn ids_in_bodies_are_checked(db: Db) {
             assert_eq!(problem["expected_prefix"], reference.prefix, "{}", operation.id);
             for bad in ["", "x", "' OR 1=1", &format!("{}_zzz", reference.prefix)] {
                 let (value, pointer) = of(bad);
-                let seen = tries(value).await;
-                seen.invalid("body", &pointer, "pattern");
+                let detail = tries(value).await.invalid("body", &pointer, "pattern");
+                assert!(detail.contains(&format!("`{}_`", reference.prefix)), "{bad}: {detail}");
             }
             let (_, pointer) = of("");
             let wrong = if reference.many { json!([17]) } else { json!(17) };
@@ -115,7 +115,13 @@ async fn ids_in_bodies_are_checked(db: Db) {
             let problem = walk.send(list, call).await.refused(404, "wrong_id_type");
             assert_eq!(problem["expected_prefix"], prefix, "{}: {problem}", list.id);
             let seen = walk.send(list, walk.server.call("GET", &of("x"))).await;
-            seen.invalid("query", &format!("/{}", filter.name), "invalid");
+            let detail = seen.invalid("query", &format!("/{}", filter.name), "invalid");
+            assert_eq!(
+                detail,
+                format!("must be an id that starts with `{prefix}_`"),
+                "{}",
+                list.id
+            );
         }
     }
 }

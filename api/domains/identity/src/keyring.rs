@@ -5,8 +5,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
-use bodega_contract::{Authenticator, Caller, Counted, Plan, Principal, Quota};
-use bodega_kernel::{Platform, Problem, Result, ScopeSet, bounded, problem, tagged};
+use bodega_contract::{Authenticator, Caller, Counted, Credentials, Plan, Principal, Quota};
+use bodega_kernel::{Platform, Problem, Result, ScopeSet, bounded, problem, tagged, text};
 use chrono::{DateTime, Utc};
 use entity::Owned;
 use entity::identity::api_key;
@@ -110,14 +110,13 @@ impl Keyring {
 impl Authenticator for Keyring {
     fn authenticate<'a>(&'a self, caller: &'a Caller) -> BoxFuture<'a, Result<Arc<Principal>>> {
         async move {
-            let unauthenticated = || Problem::new(&problem::UNAUTHENTICATED);
-            let secret = caller.token.as_deref().ok_or_else(unauthenticated)?;
+            let secret = shown(&caller.credentials)?;
             if secret.len() > KEY_BYTES_MAX || !secret.starts_with("bdg_") {
-                return Err(unauthenticated());
+                return Err(no_key());
             }
-            let known = self.look_up(secret).await?.ok_or_else(unauthenticated)?;
+            let known = self.look_up(secret).await?.ok_or_else(no_key)?;
             if known.expires_at.is_some_and(|end| end <= self.platform.clock.now()) {
-                return Err(unauthenticated());
+                return Err(no_key());
             }
             let from =
                 caller.ip.is_some_and(|ip| known.allowed_ips.iter().any(|net| net.contains(&ip)));
@@ -134,6 +133,33 @@ impl Authenticator for Keyring {
         }
         .boxed()
     }
+}
+
+/// The key that a caller shows, or why there is none.
+fn shown(credentials: &Credentials) -> Result<&str> {
+    let detail = match credentials {
+        Credentials::Bearer(secret) => return Ok(secret),
+        Credentials::Missing => text(
+            "There is no `Authorization` header; send `Authorization: Bearer <key>`.",
+            "Falta el encabezado `Authorization`; envíe `Authorization: Bearer <clave>`.",
+        ),
+        Credentials::NotBearer => text(
+            "The `Authorization` header is not `Bearer <key>`: write the word `Bearer`, a space \
+             and the key.",
+            "El encabezado `Authorization` no es `Bearer <clave>`: escriba la palabra `Bearer`, un \
+             espacio y la clave.",
+        ),
+    };
+    Err(Problem::new(&problem::UNAUTHENTICATED).detail(detail))
+}
+
+/// The same words for a key that never was and for one that has ended: nobody learns which keys
+/// there are.
+fn no_key() -> Problem {
+    Problem::new(&problem::UNAUTHENTICATED).detail(text(
+        "What comes after `Bearer` is not a key that is good now: it is unknown, revoked or expired.",
+        "Lo que sigue a `Bearer` no es una clave vigente: es desconocida, revocada o vencida.",
+    ))
 }
 
 fn remembered(row: api_key::Model, shared: Shared) -> Remembered {

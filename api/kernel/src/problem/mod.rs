@@ -2,6 +2,8 @@
 //!
 //! The cause of a 500 travels apart ([`Problem::cause`]) into the log and never into an answer.
 
+mod example;
+mod remedy;
 mod table;
 
 use std::borrow::Cow;
@@ -12,6 +14,8 @@ use serde_json::{Map, Value, json};
 use crate::budget::{STATEMENTS_MAX, TRANSACTION_MAX};
 use crate::source::{OPEN_TOO_LONG, TOO_MANY_STATEMENTS};
 
+pub use example::example;
+pub use remedy::remedy;
 pub use table::*;
 
 use crate::{Noun, Trouble, Unique};

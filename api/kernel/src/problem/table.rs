@@ -60,8 +60,8 @@ problems! {
         "The organization answers to documents on its list only, and this is none of them."
         / "La organización sólo responde a los documentos de su lista, y este no es uno de ellos."
     DESTINATION_NOT_ALLOWED "destination_not_allowed" 403 "Destination not allowed" / "Destino no permitido":
-        "Webhooks are not sent there: only to public addresses, over HTTP or HTTPS, without a user in the URL."
-        / "Ahí no se envían webhooks: sólo a direcciones públicas, por HTTP o HTTPS, sin usuario en la URL."
+        "Webhooks are not sent there: only to public addresses, over HTTP or HTTPS, without a user in the URL. To try a receiver on your own machine, use `bodega listen`."
+        / "Ahí no se envían webhooks: sólo a direcciones públicas, por HTTP o HTTPS, sin usuario en la URL. Para probar un receptor en su propia máquina, use `bodega listen`."
     NOT_FOUND "not_found" 404 "Not found" / "No encontrado":
         "There is nothing here by that name, or nothing that this key may see."
         / "Aquí no hay nada con ese nombre, o nada que esta clave pueda ver."

@@ -43,16 +43,42 @@ export function inline(text) {
   return [...out, text.slice(at)];
 }
 
-/** A small Markdown: paragraphs, lists, `code`, **bold**, links. */
+/** The cells of a line of a table. */
+const cells = (line) => line.trim().replace(/^\||\|$/g, '').split('|').map((cell) => cell.trim());
+
+/** A small Markdown: paragraphs, lists, tables, blocks of code, `code`, **bold**, links. */
 export function md(text, language = 'en') {
   const box = h('div.md', { lang: language });
   let list = null;
   let words = [];
+  let rows = null;
+  let block = null;
   const flush = () => {
     if (words.length) box.append(h('p', {}, inline(words.join(' '))));
     words = [];
   };
   for (const line of String(text || '').split(/\r?\n/)) {
+    if (/^```/.test(line)) {
+      flush();
+      if (block) block = null;
+      else box.append(h('pre', {}, block = h('code')));
+      continue;
+    }
+    if (block) {
+      block.append(`${line}\n`);
+      continue;
+    }
+    if (/^\s*\|.*\|\s*$/.test(line)) {
+      flush();
+      list = null;
+      if (!rows) {
+        box.append(h('table', {}, h('thead', {}, h('tr', {}, cells(line).map((cell) => h('th', {}, inline(cell))))), rows = h('tbody')));
+      } else if (!/^[\s|:-]+$/.test(line)) {
+        rows.append(h('tr', {}, cells(line).map((cell) => h('td', {}, inline(cell)))));
+      }
+      continue;
+    }
+    rows = null;
     const item = /^\s*(?:[-*]|(\d+)\.)\s+(.*)$/.exec(line);
     if (item) {
       flush();

@@ -1,6 +1,6 @@
 //! The pages about problems: for people in HTML, for programs in JSON.
 
-use bodega_kernel::{Code, Language, Problem, problem};
+use bodega_kernel::{Code, Language, problem};
 use serde_json::{Value, json};
 
 /// What the pages say around the table's own words.
@@ -8,6 +8,7 @@ struct Words {
     problems: &'static str,
     about: &'static str,
     status: &'static str,
+    to_do: &'static str,
     example: &'static str,
     reference: &'static str,
     nowhere: &'static str,
@@ -18,6 +19,7 @@ const ENGLISH: Words = Words {
     about: "Every failure of the API is one of these (RFC 9457, `application/problem+json`). \
             Decide on `code`: what a code means never changes.",
     status: "HTTP status",
+    to_do: "What to do",
     example: "As an answer shows it",
     reference: "API reference",
     nowhere: "There is no such problem.",
@@ -28,6 +30,7 @@ const SPANISH: Words = Words {
     about: "Todo fallo de la API es uno de éstos (RFC 9457, `application/problem+json`). Decida \
             según `code`: lo que un código significa nunca cambia.",
     status: "Estado HTTP",
+    to_do: "Qué hacer",
     example: "Así lo muestra una respuesta",
     reference: "Referencia de la API",
     nowhere: "No existe ese problema.",
@@ -48,19 +51,19 @@ fn known(code: &str) -> Option<&'static Code> {
 pub fn problem_page(code: &str, language: Language) -> Option<String> {
     let code = known(code)?;
     let words = words(language);
-    let example =
-        Problem::new(code).to_json(language, "/v1/things", "req_01k78agk00e008000000000001");
-    let example = serde_json::to_string_pretty(&example).unwrap_or_default();
+    let example = serde_json::to_string_pretty(&shown(code, language)).unwrap_or_default();
     let body = format!(
         "<p><a href=\"/problems\">{problems}</a></p>\n<h1>{title}</h1>\n\
          <p class=\"facts\"><code>{code}</code> <span>{said} {status}</span></p>\n\
-         <p>{about}</p>\n<h2>{shown}</h2>\n<pre><code>{example}</code></pre>\n",
+         <p>{about}</p>\n<h2>{to_do}</h2>\n<p>{remedy}</p>\n<h2>{shown}</h2>\n<pre><code>{example}</code></pre>\n",
         problems = words.problems,
         title = prose(code.title.get(language)),
         code = escaped(code.code),
         said = words.status,
         status = code.status,
         about = prose(code.about.get(language)),
+        to_do = words.to_do,
+        remedy = prose(problem::remedy(code, language)),
         shown = words.example,
         example = escaped(&example),
     );
@@ -109,13 +112,21 @@ pub(crate) fn index_json(language: Language) -> Value {
     json!({ "data": problem::ALL.iter().map(|code| entry(code, language)).collect::<Vec<_>>() })
 }
 
-fn entry(code: &Code, language: Language) -> Value {
+/// An answer with this problem.
+fn shown(code: &'static Code, language: Language) -> Value {
+    let (problem, instance) = problem::example(code, &["2026-11-20"]);
+    problem.to_json(language, instance, "req_01k78agk00e008000000000001")
+}
+
+fn entry(code: &'static Code, language: Language) -> Value {
     json!({
         "type": format!("/problems/{}", code.code),
         "code": code.code,
         "status": code.status,
         "title": code.title.get(language),
         "about": code.about.get(language),
+        "remedy": problem::remedy(code, language),
+        "example": shown(code, language),
     })
 }
 
@@ -172,6 +183,8 @@ mod tests {
                 let page = problem_page(code.code, language).unwrap();
                 assert!(page.contains(&prose(code.title.get(language))));
                 assert!(page.contains(&prose(code.about.get(language))));
+                assert!(page.contains(&prose(problem::remedy(code, language))));
+                assert!(page.contains(&escaped(&format!("\"code\": \"{}\"", code.code))));
                 assert!(page.contains(&format!("lang=\"{}\"", language.tag())));
                 assert!(index.contains(&format!("/problems/{}\"", code.code)));
                 // The content security policy allows neither.

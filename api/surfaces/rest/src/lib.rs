@@ -24,7 +24,7 @@ pub mod http {
     pub use crate::answer::{REPLAYED, VERSION, refused};
     pub use crate::body::{Body, body};
     pub use crate::headers::{limits, put, standard};
-    pub use crate::request::{Incoming, bearer, is_json, one, text_header};
+    pub use crate::request::{Incoming, is_json, one, text_header};
 }
 
 /// The largest body that an operation takes.

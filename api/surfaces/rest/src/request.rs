@@ -3,7 +3,7 @@
 use actix_web::http::Method as HttpMethod;
 use actix_web::http::header::{self, HeaderMap, HeaderValue};
 use actix_web::{HttpRequest, web};
-use bodega_contract::{Caller, Method};
+use bodega_contract::{Caller, Credentials, Method};
 use bodega_corridor::Call;
 use bodega_kernel::{FieldError, Language, Problem, Result, problem, text};
 use uuid::Uuid;
@@ -44,7 +44,7 @@ impl Incoming {
         let (request_id, peer) = (Uuid::now_v7(), request.peer_addr().map(|peer| peer.ip()));
         let language = one(headers, "accept-language").map(Language::accepted).unwrap_or_default();
         let caller = Caller {
-            token: one(headers, "authorization").and_then(bearer).map(str::to_owned),
+            credentials: credentials(headers),
             ip: forwarded::address(headers, peer, trusted_proxies),
             origin: one(headers, "origin").map(str::to_owned),
             user_agent: one(headers, "user-agent").map(str::to_owned),
@@ -172,10 +172,13 @@ fn version(tag: &str) -> Result<i64> {
     bare.parse().ok().filter(|version| *version >= 0).ok_or_else(|| wrong_header("if-match"))
 }
 
-/// The token of an `Authorization` header.
-pub fn bearer(authorization: &str) -> Option<&str> {
-    let (scheme, token) = authorization.split_once(' ')?;
-    scheme.eq_ignore_ascii_case("bearer").then(|| token.trim())
+/// What the `Authorization` header says. One that is no text says nothing that is known.
+fn credentials(headers: &HeaderMap) -> Credentials {
+    match headers.get("authorization").map(|value| value.to_str()) {
+        None => Credentials::Missing,
+        Some(Ok(value)) => Credentials::read(Some(value)),
+        Some(Err(_)) => Credentials::NotBearer,
+    }
 }
 
 /// Goes on with the caller's trace, or begins one.

@@ -15,6 +15,7 @@ mod plain;
 mod problem;
 mod responses;
 mod schemas;
+mod states;
 mod webhooks;
 
 use std::collections::BTreeMap;
@@ -135,7 +136,8 @@ fn api_key() -> SecurityScheme {
 
 fn tags(registry: &Registry) -> Vec<Tag> {
     let tag = |(name, about): (&str, &str)| {
-        TagBuilder::new().name(name).description(Some(format!("{about}."))).build()
+        let states = states::told(registry, name).unwrap_or_default();
+        TagBuilder::new().name(name).description(Some(format!("{about}.{states}"))).build()
     };
     registry.resources().map(tag).collect()
 }

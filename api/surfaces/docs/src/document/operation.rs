@@ -64,12 +64,17 @@ fn extensions(declared: &Declared) -> Extensions {
     let events: Vec<_> = declared.emits.iter().map(|event| event.name).collect();
     let scopes: Vec<_> =
         Some(declared.scope).filter(|scope| !scope.is_empty()).into_iter().collect();
-    Extensions::from_iter([
+    let mut all = Extensions::from_iter([
         ("x-cost", json!(declared.cost)),
         ("x-events", json!(events)),
         ("x-problems", json!(problems)),
         // Whether it only reads, whatever its method.
         ("x-safe", json!(declared.kind == Kind::Query)),
         ("x-scopes", json!(scopes)),
-    ])
+    ]);
+    if let Some(transition) = &declared.transition {
+        let states = json!({"from": transition.from, "to": transition.to});
+        all.merge(Extensions::from_iter([("x-transition", states)]));
+    }
+    all
 }

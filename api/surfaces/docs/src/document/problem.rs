@@ -1,6 +1,6 @@
 //! The schema of a problem, and what one looks like.
 
-use bodega_kernel::{Code, FieldError, Language, Problem, Versions, text as said};
+use bodega_kernel::{Code, Language, Versions, problem};
 use serde_json::{Value, json};
 
 use super::json::{id, reference, several, text, whole, word};
@@ -16,11 +16,15 @@ const POINTER: &str = "^(/([^/~]|~[01])*)*$";
 
 /// The schemas of a problem and of its parts, by name.
 pub(super) fn schemas() -> [(String, Value); 2] {
-    [("Problem".to_owned(), problem()), ("ProblemError".to_owned(), error())]
+    [("Problem".to_owned(), whole_problem()), ("ProblemError".to_owned(), error())]
 }
 
-fn problem() -> Value {
+fn whole_problem() -> Value {
     let names = |about: &str| several(word(PRINTABLE, 100, "Its name."), 1_000, about);
+    let limit = json!({
+        "description": "How many there may be, or, beside `max`, what there is too much of.",
+        "anyOf": [{"type": "integer", "format": "int64", "minimum": 0}, word(SNAKE, 63, "What.")],
+    });
     json!({
         "type": "object",
         "description": "What went wrong (RFC 9457). Decide on `code`; there may be more members.",
@@ -45,12 +49,15 @@ fn problem() -> Value {
             "expected_prefix": word(SNAKE, 63, "What an id of the right type starts with."),
             "current_version": whole(1, "The version that the object has now."),
             "bytes_max": whole(0, "How large a body may be."),
-            "limit": whole(0, "How many there may be."),
+            "limit": limit,
             "of": word(SNAKE, 63, "What the limit counts: `api_keys`, `webhook_endpoints`, …"),
             "from": word(SNAKE, 100, "The state that the object is in."),
             "to": word(SNAKE, 100, "The state that it cannot go to."),
             "allowed": names("The states that the object can go to from where it is."),
             "versions": names("The versions of the API."),
+            "allowed_actions": names("The actions that the object's state allows."),
+            "cost": whole(0, "How many units the call takes."),
+            "max": whole(0, "How much of what `limit` names there may be."),
             "violated-policies": names("The limits that are used up."),
         },
     })
@@ -73,30 +80,9 @@ fn error() -> Value {
     })
 }
 
-/// A problem as an answer would show it, for the examples.
+/// A problem as an answer would show it, for the examples. The path is that of any call: the same
+/// example stands under many operations.
 pub(super) fn sample(code: &'static Code, versions: &Versions) -> Value {
-    let problem = Problem::new(code);
-    let problem = match code.code {
-        "insufficient_scope" => problem.with("scope", "area:write"),
-        "wrong_id_type" => problem.with("expected_prefix", "thing"),
-        "invalid_transition" => problem.with("allowed", vec!["active", "archived"]),
-        "version_mismatch" => problem.with("current_version", 8),
-        "unknown_version" => problem.with("versions", versions.dates()),
-        "beyond_own_rights" => problem.at(FieldError::body(
-            "/expires_at",
-            "later_than_own_end",
-            said(
-                "is later than the calling key's own end",
-                "es posterior al fin de la clave que llama",
-            ),
-        )),
-        "quota_exceeded" => problem.with("violated-policies", vec!["minute"]),
-        "validation_failed" => problem.at(FieldError::query(
-            "limit",
-            "out_of_range",
-            said("must be from 1 to 100", "debe ser de 1 a 100"),
-        )),
-        _ => problem,
-    };
+    let (problem, _) = problem::example(code, &versions.dates());
     problem.to_json(Language::English, "/v1/things", REQUEST_ID)
 }

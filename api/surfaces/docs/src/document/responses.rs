@@ -1,6 +1,6 @@
 //! What an operation answers: its success, and a problem for each status it can have.
 
-use bodega_contract::{Operation, Output};
+use bodega_contract::{Method, Operation, Output};
 use bodega_kernel::{Code, Language};
 use serde_json::{Value, json};
 use utoipa::openapi::example::ExampleBuilder;
@@ -10,7 +10,7 @@ use utoipa::openapi::{
 };
 
 use super::problem::sample;
-use super::{Shared, Source, by_status, example, headers, schemas};
+use super::{Shared, Source, by_status, example, headers, plain, schemas};
 
 const NOT_MODIFIED: &str = "NotModified";
 
@@ -41,7 +41,13 @@ pub(super) fn of(source: &Source<'_>, operation: &Operation, shared: &mut Shared
 fn success(source: &Source<'_>, operation: &Operation) -> Response {
     let view = operation.output.schema();
     let schemas = source.registry.schemas();
-    let object = example::of(schemas, view);
+    let mut object = example::of(schemas, view);
+    // What was removed is of one type, whatever it was: only the operation knows its ids.
+    if let Some(id) = object.as_mut().and_then(|one| one.get_mut("id"))
+        && operation.method == Method::Delete
+    {
+        *id = plain::id_example(operation.prefix).into();
+    }
     let (schema, example, about): (RefOr<Schema>, Option<Value>, String) = match &operation.output {
         Output::Page(_) => (
             Ref::from_schema_name(schemas::page_of(view)).into(),

@@ -6,7 +6,7 @@ use bodega_contract::{LINK_ROWS, Leads, Operation};
 use serde_json::{Value, json};
 
 use super::json::{or_null, reference, several, whole, word};
-use super::{Source, problem, spoken, webhooks};
+use super::{Source, problem, spoken, states, webhooks};
 
 /// The page of a type. (Not its list: `PriceList` is a thing that a shop has.)
 pub(super) fn page_of(view: &str) -> String {
@@ -32,6 +32,7 @@ pub(super) fn components(source: &Source<'_>) -> BTreeMap<String, Value> {
             && let Some(schema) = all.get_mut(view)
         {
             link(source, resource, schema);
+            states::add(registry, resource, schema);
         }
     }
     let links = registry.resources().flat_map(|(resource, _)| registry.links(resource));
@@ -150,7 +151,9 @@ fn deprecate(schema: &mut Value, pointer: &str) {
 fn cut(schema: &Value) -> Value {
     let mut cut = schema.clone();
     if let Some(members) = cut.as_object_mut() {
-        members.retain(|name, _| !["required", "examples", "x-links"].contains(&name.as_str()));
+        members.retain(|name, _| {
+            !["required", "examples", "x-links", "x-states"].contains(&name.as_str())
+        });
         let about = "As much of the object as `fields` asks for.";
         members.insert("description".to_owned(), about.into());
     }

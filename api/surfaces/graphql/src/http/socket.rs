@@ -9,9 +9,9 @@ use actix_web::dev::Payload;
 use actix_web::rt::task::JoinHandle;
 use actix_web::{FromRequest, HttpRequest, HttpResponse, rt, web};
 use actix_ws::{AggregatedMessage, AggregatedMessageStream, CloseCode, CloseReason};
-use bodega_contract::Caller;
+use bodega_contract::{Caller, Credentials};
 use bodega_kernel::{Problem, json, problem};
-use bodega_rest::http::{Incoming, bearer};
+use bodega_rest::http::Incoming;
 use futures::StreamExt;
 use serde_json::{Value, json};
 use tokio_util::sync::CancellationToken;
@@ -244,7 +244,7 @@ impl Connection {
         let members = payload.as_object().into_iter().flatten();
         let mut given = members.filter(|(name, _)| name.eq_ignore_ascii_case("authorization"));
         if let Some((_, value)) = given.next() {
-            self.caller.token = value.as_str().and_then(bearer).map(str::to_owned);
+            self.caller.credentials = Credentials::read(Some(value.as_str().unwrap_or("?")));
         }
         let organization = match self.service.corridor.admit(&self.caller).await {
             Ok(visit) => visit.principal().organization,
