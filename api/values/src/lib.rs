@@ -31,8 +31,8 @@ pub use pattern::{Pattern, words_of};
 pub use quantity::Quantity;
 pub use stored_id::StoredId;
 pub use texts::{
-    CountryCode, DateVersion, Email, ExternalId, Label, LanguageTag, Line, Name, Phone, Slug, Text,
-    TimeZone, WebUrl,
+    CountryCode, DateVersion, Email, ExternalId, Label, LanguageTag, Line, Name, Phone, Sha256,
+    Slug, Text, TimeZone, WebUrl,
 };
 
 /// The keyword of a schema that is written out where it is used, instead of being one of the API's

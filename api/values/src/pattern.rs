@@ -73,6 +73,9 @@ patterns! {
     TIME_ZONE "^[A-Za-z]+(/[A-Za-z0-9_+-]+){0,2}$",
         "must be the name of a time zone (IANA), such as `America/Mexico_City`",
         "debe ser el nombre de una zona horaria (IANA), como `America/Mexico_City`";
+    SHA256 "^[0-9a-f]{64}$",
+        "must be a SHA-256 in 64 hexadecimal digits",
+        "debe ser un SHA-256 en 64 dígitos hexadecimales";
     DATE_VERSION "^[0-9]{4}-[0-9]{2}-[0-9]{2}$",
         "must be a date, such as `2026-11-20`",
         "debe ser una fecha, como `2026-11-20`";

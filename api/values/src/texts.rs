@@ -87,6 +87,8 @@ texts! {
     LanguageTag = LanguageRule, 2..=35, LANGUAGE, "es-MX";
     /// A time zone (IANA).
     TimeZone = TimeZoneRule, 1..=64, TIME_ZONE, "America/Mexico_City";
+    /// A SHA-256, in hexadecimal digits.
+    Sha256 = Sha256Rule, 64..=64, SHA256, "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08";
     /// A version of the API, which is a date.
     DateVersion = DateVersionRule, 10..=10, DATE_VERSION, "2026-11-20";
 }
@@ -129,6 +131,7 @@ mod tests {
         shown::<CountryRule>();
         shown::<LanguageRule>();
         shown::<TimeZoneRule>();
+        shown::<Sha256Rule>();
         shown::<DateVersionRule>();
     }
 

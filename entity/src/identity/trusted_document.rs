@@ -1,6 +1,6 @@
 //! A GraphQL document that an organization trusts.
 
-use bodega_values::{ExternalId, Metadata};
+use bodega_values::{ExternalId, Label, Metadata, Name, Sha256};
 use sea_orm::entity::prelude::*;
 
 #[derive(Clone, Debug, PartialEq, DeriveEntityModel)]
@@ -9,10 +9,10 @@ pub struct Model {
     #[sea_orm(primary_key, auto_increment = false)]
     pub id: Uuid,
     pub organization_id: Uuid,
-    pub name: String,
+    pub name: Name,
     /// The SHA-256 of the text, in hexadecimal digits.
-    pub sha256: String,
-    pub text: String,
+    pub sha256: Sha256,
+    pub text: Label<20_000>,
     pub external_id: Option<ExternalId>,
     pub metadata: Metadata,
     pub version: i64,

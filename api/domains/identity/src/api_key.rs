@@ -3,6 +3,7 @@
 use std::sync::LazyLock;
 
 use bodega_contract::Resource;
+use bodega_kernel::values::Name;
 use bodega_kernel::{
     Event, ExternalId, Id, Metadata, MetadataPatch, Noun, Patch, Problem, Result, Tx, problem,
 };
@@ -19,7 +20,7 @@ use crate::KEYS_ACCESS;
 use crate::keyring::KEYS;
 use crate::organization::Organization;
 use crate::rights::{Asked, Rights, descent, giver, may_change, may_give, room, within};
-use crate::{PlanName, Preset, ScopeName, secret};
+use crate::{Allowance, PlanName, Preset, ScopeName, secret};
 
 pub(crate) fn resource() -> Resource<ApiKey> {
     Resource::new(KEYS_ACCESS,
@@ -81,8 +82,7 @@ pub struct ApiKey {
     /// The object's id.
     pub id: Id<Self>,
     /// What it is for.
-    #[schema(max_length = 200)]
-    pub name: String,
+    pub name: Name,
     /// The start and the end of the secret, to tell keys apart.
     #[schema(max_length = 20)]
     pub hint: String,
@@ -215,7 +215,7 @@ impl From<Model> for ApiKey {
             name,
             hint,
             scopes: stored(scopes),
-            plan: PlanName::named(&plan),
+            plan,
             per_minute,
             per_day,
             api_version,
@@ -242,8 +242,7 @@ impl From<Model> for ApiKey {
 #[schema(examples(json!({"name": "Web shop", "preset": "write", "plan": "standard"})))]
 pub struct ApiKeyCreate {
     /// What it is for.
-    #[schema(min_length = 1, max_length = 200, pattern = r"^[^\x00]*[^\s\x00][^\x00]*$")]
-    pub name: String,
+    pub name: Name,
     /// What it may do, scope by scope.
     #[serde(default)]
     #[schema(max_items = 100)]
@@ -281,13 +280,8 @@ pub struct ApiKeyCreate {
 pub struct ApiKeyPatch {
     /// What it is for.
     #[serde(default)]
-    #[schema(
-        min_length = 1,
-        max_length = 200,
-        pattern = r"^[^\x00]*[^\s\x00][^\x00]*$",
-        nullable = false
-    )]
-    pub name: Option<String>,
+    #[schema(nullable = false)]
+    pub name: Option<Name>,
     /// What it may do: all of it, not only what is new.
     #[serde(default)]
     #[schema(max_items = 100, nullable = false)]
@@ -347,7 +341,7 @@ impl ApiKeyCreate {
     /// A key with these scopes and nothing else special.
     pub fn named(name: &str, scopes: Vec<ScopeName>, plan: PlanName) -> Self {
         Self {
-            name: name.to_owned(),
+            name: Name::made(name),
             scopes,
             preset: None,
             plan,
@@ -464,7 +458,7 @@ pub async fn issue(tx: &Tx, owner: &Organization, body: ApiKeyCreate) -> Result<
         hash: secret::hash(&secret).to_vec(),
         hint: secret::hint(&secret),
         scopes: if body.all { serde_json::json!(["*"]) } else { kept(&granted) },
-        plan: String::new(),
+        plan: body.plan,
         per_minute: 0,
         per_day: 0,
         api_version: tx.origin.api_version.clone(),
@@ -509,7 +503,7 @@ fn per_minute(plan: PlanName) -> i32 {
 
 fn set_plan(row: &mut Model, plan: PlanName) {
     let allows = plan.allows();
-    row.plan = plan.as_str().to_owned();
+    row.plan = plan;
     row.per_minute = per_minute(plan);
     row.per_day = i32::try_from(allows.per_day).unwrap_or(i32::MAX);
 }

@@ -91,7 +91,7 @@ impl TrustedDocuments {
             return Ok(known);
         }
         let found = bounded(find(self.platform.db.reader(), organization, hash)).await?;
-        let text = found.map(|row| Arc::from(row.text));
+        let text = found.map(|row| Arc::from(row.text.as_str()));
         self.known.insert(key, text.clone());
         Ok(text)
     }

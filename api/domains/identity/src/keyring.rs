@@ -18,7 +18,7 @@ use sea_orm::{ColumnTrait, ConnectionTrait, QueryFilter, QueryOrder};
 use subtle::ConstantTimeEq;
 
 use crate::plan::ORGANIZATION_TIMES;
-use crate::{PlanName, rights, secret};
+use crate::{Allowance, PlanName, rights, secret};
 
 /// The signal that something about keys has changed.
 pub const KEYS: &str = "api_keys";
@@ -166,7 +166,7 @@ fn remembered(row: api_key::Model, shared: Shared) -> Remembered {
     let texts = |json: serde_json::Value| -> Vec<String> {
         serde_json::from_value(json).unwrap_or_default()
     };
-    let plan = PlanName::named(&row.plan);
+    let plan = row.plan;
     let (per_minute, per_day) = (limit(row.per_minute), limit(row.per_day));
     let own =
         Quota { of: Counted::Key, id: row.counted_as_id.unwrap_or(row.id), per_minute, per_day };
@@ -230,7 +230,7 @@ impl Shared {
         let largest = largest.as_ref().unwrap_or(row);
         Ok(Self {
             parents,
-            plan: PlanName::named(&largest.plan),
+            plan: largest.plan,
             per_minute: limit(largest.per_minute),
             per_day: limit(largest.per_day),
         })

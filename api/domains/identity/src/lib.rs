@@ -25,7 +25,7 @@ pub use documents::{Checks, DocumentCheck, TrustedDocuments};
 pub use erase::purge_audit;
 pub use keyring::{KEYS, Keyring};
 pub use organization::{Founded, NewOrganization, Organization, OrganizationCreate, found};
-pub use plan::{PLANS, PlanName};
+pub use plan::{Allowance, PLANS, PlanName};
 pub use recorder::{Figures, LogRecorder, Writing, purge_requests};
 pub use request::Request;
 pub use scopes::{Preset, ScopeName};

@@ -2,14 +2,11 @@
 //! can then ask nothing else, where the organization says so.
 
 use bodega_contract::{Deleted, Resource};
-use bodega_kernel::{
-    Event, ExternalId, FieldError, Id, Metadata, Noun, Problem, Result, Tx, problem, text,
-};
-use chrono::{DateTime, Utc};
+use bodega_kernel::values::{Label, Name, Sha256};
+use bodega_kernel::{Event, FieldError, Id, Noun, Problem, Result, Tx, problem, text};
+use bodega_macros::object;
 use entity::Owned;
-use entity::identity::trusted_document::{Entity, Model};
-use serde::{Deserialize, Serialize};
-use utoipa::ToSchema;
+use entity::identity::trusted_document::Entity;
 
 use crate::GRAPHQL;
 use crate::documents::{Checks, DOCUMENTS, hash};
@@ -39,89 +36,20 @@ static DELETED: Event =
     Event::new("trusted_document.deleted", "A GraphQL document is trusted no more.");
 
 /// A GraphQL document that the organization's programs ask.
-#[derive(Clone, Debug, Serialize, ToSchema)]
+#[object(
+    name = "trusted_document", plural = "trusted_documents", prefix = "doc",
+    table = entity::identity::trusted_document,
+    create = {"name": "Brands", "text": "query Brands { brands { totalCount } }"},
+)]
 pub struct TrustedDocument {
-    /// The object's id.
-    pub id: Id<Self>,
-    /// What it is called.
-    #[schema(max_length = 200)]
-    pub name: String,
+    /// The name that people know it by.
+    pub name: Name,
     /// The SHA-256 of its text, in hexadecimal digits: what it is asked by, as
     /// `documentId: "sha256:…"` or as a persisted query.
-    #[schema(min_length = 64, max_length = 64, pattern = "^[0-9a-f]{64}$")]
-    pub sha256: String,
-    /// The document.
-    #[schema(max_length = 20000)]
-    pub text: String,
-    /// Your own id for the object.
-    pub external_id: Option<ExternalId>,
-    /// Your own pairs of text.
-    pub metadata: Metadata,
-    /// The number of the object's version: 1 when it is made, one more with each change.
-    #[schema(minimum = 1)]
-    pub version: i64,
-    /// When it was made.
-    pub created_at: DateTime<Utc>,
-    /// When it last changed.
-    pub updated_at: DateTime<Utc>,
-}
-
-/// A document to trust.
-#[derive(Clone, Debug, Deserialize, ToSchema)]
-#[serde(deny_unknown_fields)]
-#[schema(examples(json!({"name": "Brands", "text": "query Brands { brands { totalCount } }"})))]
-pub struct TrustedDocumentCreate {
-    /// What it is called.
-    #[schema(min_length = 1, max_length = 200, pattern = r"^[^\x00]*[^\s\x00][^\x00]*$")]
-    pub name: String,
+    #[read_only]
+    pub sha256: Sha256,
     /// The document, letter for letter as it is asked.
-    #[schema(
-        min_length = 1,
-        max_length = 20000,
-        pattern = r"^[^\x00]+$",
-        examples("query Brands { brands { totalCount } }")
-    )]
-    pub text: String,
-    /// Your own id for the object.
-    pub external_id: Option<ExternalId>,
-    /// Your own pairs of text.
-    #[serde(default)]
-    pub metadata: Metadata,
-}
-
-impl Noun for TrustedDocument {
-    type Entity = Entity;
-    const NAME: &'static str = "trusted_document";
-    const PLURAL: &'static str = "trusted_documents";
-    const PREFIX: &'static str = "doc";
-}
-
-impl From<Model> for TrustedDocument {
-    fn from(row: Model) -> Self {
-        let Model {
-            id,
-            organization_id: _,
-            name,
-            sha256,
-            text,
-            external_id,
-            metadata,
-            version,
-            created_at,
-            updated_at,
-        } = row;
-        Self {
-            id: Id::from_uuid(id),
-            name,
-            sha256,
-            text,
-            external_id,
-            metadata,
-            version,
-            created_at,
-            updated_at,
-        }
-    }
+    pub text: Label<20_000>,
 }
 
 async fn create(tx: Tx, body: TrustedDocumentCreate) -> Result<TrustedDocument> {
@@ -140,18 +68,7 @@ async fn create(tx: Tx, body: TrustedDocumentCreate) -> Result<TrustedDocument> 
         return Err(Problem::new(&problem::DOCUMENT_NOT_VALID).at(error));
     }
     tx.signal(DOCUMENTS);
-    let row = Model {
-        id: tx.new_id::<TrustedDocument>().uuid(),
-        organization_id: tx.organization,
-        name: body.name,
-        sha256,
-        text: body.text,
-        external_id: body.external_id,
-        metadata: body.metadata,
-        version: 1,
-        created_at: tx.now,
-        updated_at: tx.now,
-    };
+    let row = body.row(&tx, tx.new_id(), Sha256::made(sha256));
     tx.create(&CREATED, row).await
 }
 

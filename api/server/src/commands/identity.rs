@@ -2,7 +2,8 @@
 
 use bodega_corridor::Corridor;
 use bodega_identity::{
-    ApiKey, ApiKeyCreate, Organization, OrganizationCreate, PLANS, PlanName, Preset, ScopeName,
+    Allowance, ApiKey, ApiKeyCreate, Organization, OrganizationCreate, PLANS, PlanName, Preset,
+    ScopeName,
 };
 use bodega_kernel::{Id, Problem, Result as Done, Tx};
 use entity::Owned;
