@@ -8,7 +8,7 @@ use bodega_contract::{Deprecation, Kind, Operation, Output};
 
 use super::types::{INT64, Types, required};
 use super::{Argument, Field, Input, Source};
-use crate::names::{camel, pascal};
+use crate::names::{camel, pascal, upper};
 
 /// The object that an operation is about.
 pub(crate) const ID: &str = "id";
@@ -107,7 +107,11 @@ fn about(operation: &Operation) -> String {
         "" => String::new(),
         scope => format!("\n\nScope: `{scope}`."),
     };
-    format!("{}: {}{scope}", operation.summary, operation.about)
+    let states = operation.transition.iter().flat_map(|transition| &transition.from);
+    let about = states.fold(operation.about.clone(), |about, state| {
+        about.replace(&format!("`{state}`"), &format!("`{}`", upper(state)))
+    });
+    format!("{}: {about}{scope}", operation.summary)
 }
 
 fn reason(what: &Deprecation) -> String {
