@@ -44,14 +44,19 @@ pub struct TrustedDocument {
     /// The object's id.
     pub id: Id<Self>,
     /// What it is called.
-    #[schema(max_length = 200)]
+    #[schema(max_length = 200, examples("Brands"))]
     pub name: String,
     /// The SHA-256 of its text, in hexadecimal digits: what it is asked by, as
     /// `documentId: "sha256:…"` or as a persisted query.
-    #[schema(min_length = 64, max_length = 64, pattern = "^[0-9a-f]{64}$")]
+    #[schema(
+        min_length = 64,
+        max_length = 64,
+        pattern = "^[0-9a-f]{64}$",
+        examples("e7500fd47bcb24707fcd1878c500c097e8a5551eccdeab0712ca82574c059b35")
+    )]
     pub sha256: String,
     /// The document.
-    #[schema(max_length = 20000)]
+    #[schema(max_length = 20000, examples("query Brands { brands { totalCount } }"))]
     pub text: String,
     /// Your own id for the object.
     pub external_id: Option<ExternalId>,
@@ -116,7 +121,7 @@ impl From<Model> for TrustedDocument {
             sha256,
             text,
             external_id,
-            metadata: metadata,
+            metadata,
             version,
             created_at,
             updated_at,
