@@ -228,7 +228,7 @@ impl From<Model> for ApiKey {
             revoked_at,
             last_used_at,
             external_id,
-            metadata: metadata,
+            metadata,
             version,
             created_at,
             updated_at,

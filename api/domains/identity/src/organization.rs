@@ -109,7 +109,7 @@ impl From<Model> for Organization {
             time_zone,
             trusted_documents_only,
             external_id,
-            metadata: metadata,
+            metadata,
             version,
             created_at,
             updated_at,

@@ -211,7 +211,7 @@ impl From<Model> for WebhookEndpoint {
             tested_at,
             replayed_at,
             external_id,
-            metadata: metadata,
+            metadata,
             version,
             created_at,
             updated_at,
