@@ -1,6 +1,6 @@
 //! The list of all resources: routes, links and schemas, and the lint that keeps it whole.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 use bodega_kernel::{Event, LINKED_MAX};
 use serde_json::Value;
@@ -26,6 +26,7 @@ struct ResourceEntry {
     about: &'static str,
     links: Vec<Link>,
     life: Option<Life>,
+    prefix: &'static str,
 }
 
 /// Where a path leads.
@@ -50,7 +51,12 @@ impl Registry {
             faults: Vec::new(),
         };
         for resource in declared {
-            registry.events.extend(resource.events().map(|event| (event.name, event)));
+            for event in resource.events() {
+                let before = registry.events.insert(event.name, event);
+                if before.is_some_and(|before| before.about != event.about) {
+                    registry.faults.push(format!("{}: an event with two texts", event.name));
+                }
+            }
             registry.faults.extend(transition::lint(&resource));
             registry.faults.extend(resource.faults);
             registry.schemas.merge(resource.schemas);
@@ -60,6 +66,7 @@ impl Registry {
                 about: resource.about,
                 links: resource.links,
                 life: resource.life,
+                prefix: resource.prefix,
             });
         }
         registry.schemas.complete();
@@ -174,10 +181,31 @@ impl Registry {
                 faults.push(fault);
             }
         };
+        let mut declared: HashMap<_, usize> = HashMap::new();
+        for operation in &self.operations {
+            *declared.entry(operation.id).or_default() += 1;
+        }
+        let mut places = HashSet::new();
         for operation in &self.operations {
             let id = operation.id;
-            let same = self.operations.iter().filter(|other| other.id == id).count();
+            let same = declared.get(id).copied().unwrap_or_default();
             fault(same == 1, format!("{id}: declared {same} times"));
+            let (method, path) = (operation.method, operation.path.as_str());
+            let free = places.insert((method, path));
+            fault(free, format!("{id}: another operation is {} {path}", method.as_str()));
+            if let (Method::Patch, Some(input)) = (method, &operation.input) {
+                let view = operation.output.schema();
+                for field in self.schemas.fields(&input.name) {
+                    let input = self.schemas.0.get(&input.name);
+                    let rules = input.map(|schema| &schema["properties"][field]);
+                    // Of a list, it is said of what is in it.
+                    let secret = rules.is_some_and(|rules| {
+                        rules["writeOnly"] == true || rules["items"]["writeOnly"] == true
+                    });
+                    let shown = secret || self.schemas.field(view, field).is_some();
+                    fault(shown, format!("{id}: changes {field}, which {view} does not show"));
+                }
+            }
             let compiled = operation.input.as_ref().map(|input| input.compiled(&self.schemas));
             let broken = compiled.and_then(Result::err).unwrap_or_default();
             fault(broken.is_empty(), format!("{id}: {broken}"));
@@ -191,7 +219,11 @@ impl Registry {
                 fault(operation.list.is_some(), format!("{id}: a page without rules"));
             }
         }
+        let mut prefixes = HashSet::new();
         for resource in &self.resources {
+            let (name, prefix) = (resource.name, resource.prefix);
+            let own = prefix.is_empty() || prefixes.insert(prefix);
+            fault(own, format!("{name}: ids of another resource begin with {prefix} as well"));
             for link in &resource.links {
                 let place = format!("{}.{}", resource.name, link.name);
                 fault(self.view(link.target).is_some(), format!("{place}: leads to no resource"));

@@ -68,7 +68,7 @@ pub struct Declared {
     pub(crate) life: Option<Life>,
     pub(crate) transitions: Transitions,
     access: Access,
-    prefix: &'static str,
+    pub(crate) prefix: &'static str,
 }
 
 impl<V: Noun> Resource<V> {

@@ -3,7 +3,9 @@
 use std::collections::HashMap;
 
 use entity::Owned;
-use sea_orm::sea_query::{Expr, ExprTrait, JoinType, Order, Query, SelectStatement, WithClause};
+use sea_orm::sea_query::{
+    Expr, ExprTrait, Func, IntoIden, JoinType, Order, Query, SelectStatement, TableRef, WithClause,
+};
 use sea_orm::{
     ColumnTrait, ConnectionTrait, DbBackend, EntityTrait, FromQueryResult, IdenStatic, Iterable,
     ModelTrait, QueryResult, QuerySelect, QueryTrait, Select,
@@ -96,8 +98,23 @@ pub(crate) fn statement<E: Owned>(
                 Expr::cust("TRUE"),
             )
         }
-        // Which joins nothing to what stands beside it; but a cross join it does in the order given.
-        _ => whole.cross_join(table).and_where(Expr::col((table, id)).in_subquery(ids)),
+        // Which joins nothing to what stands beside it, but a function; and cross joins it does in the
+        // order given. Were the ids a condition, it would read the whole table for them whenever it
+        // takes that for small, as it was when it last looked, and find the ids anew for each row.
+        _ => {
+            let hex = Func::cust("hex").arg(Expr::col(("ids", "id")));
+            let ids = Query::select()
+                .expr(Func::cust("json_group_array").arg(hex))
+                .from_subquery(ids, "ids")
+                .take();
+            let each = Func::cust("json_each").arg(Expr::SubQuery(None, Box::new(ids.into())));
+            let each = TableRef::FunctionCall(each, "found".into_iden());
+            let found = Func::cust("unhex").arg(Expr::col(("found", "value")));
+            whole
+                .cross_join(each)
+                .cross_join(table)
+                .and_where(Expr::col((table, id)).eq(Expr::from(found)))
+        }
     };
     cut.order(&mut whole, table, id);
     whole.with_cte(with(backend, organization, lists)).take()

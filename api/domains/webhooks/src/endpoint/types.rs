@@ -346,7 +346,7 @@ pub struct WebhookEndpointPatch {
     pub selection: Patch<String>,
     /// Your own headers: all of them, not only what is new.
     #[serde(default)]
-    #[schema(max_items = 20, nullable = false)]
+    #[schema(max_items = 20, nullable = false, write_only)]
     pub custom_headers: Option<Vec<CustomHeader>>,
     /// Whether the events of one object are sent strictly one after the other.
     #[serde(default)]
