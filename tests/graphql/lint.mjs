@@ -52,6 +52,11 @@ const LET_PASS = [
     reason: 'It is a type of event: the word is a part of its name.',
   },
   {
+    rule: 'relay-arguments',
+    says: /^Field `(attempts|children|products)` must contain an argument `(last|before)`/,
+    reason: 'The pages of a link go forward only: a list of its own, filtered by the parent, goes both ways.',
+  },
+  {
     rule: 'no-typename-prefix',
     says: /^Field "deleted" .* "Deleted"$/,
     reason: 'The answer to a removal has this one member, as in REST.',

@@ -11,7 +11,7 @@ use bodega_kernel::{
 use crate::validate::{an_id, one_of, unknown};
 
 /// More parameters than this are refused before any is read.
-pub const PARAMETERS_MAX: usize = 50;
+pub const PARAMETERS_MAX: usize = 100;
 
 const LIMIT_DEFAULT: u64 = 20;
 const LIMIT_MAX: u64 = 100;
@@ -98,7 +98,7 @@ pub(crate) fn read(
     ask: Ask,
 ) -> Result<Shape> {
     if parameters.len() + ask.lists.len() > PARAMETERS_MAX {
-        let detail = text("has more than 50 parameters", "tiene más de 50 parámetros");
+        let detail = text("has more than 100 parameters", "tiene más de 100 parámetros");
         return Err(Problem::invalid(FieldError::new("query", "", "too_many", detail)));
     }
     let mut reader =

@@ -23,7 +23,7 @@ fn whole_problem() -> Value {
     let names = |about: &str| several(word(PRINTABLE, 100, "Its name."), 1_000, about);
     let limit = json!({
         "description": "How many there may be, or, beside `max`, what there is too much of.",
-        "anyOf": [{"type": "integer", "format": "int64", "minimum": 0}, word(SNAKE, 63, "What.")],
+        "anyOf": [whole(0, "How many."), word(SNAKE, 63, "What.")],
     });
     json!({
         "type": "object",
