@@ -8,6 +8,7 @@ mod edges;
 mod filters;
 mod fuzz;
 mod keys;
+mod log;
 mod shares;
 mod sight;
 mod storm;
